@@ -1,0 +1,47 @@
+// Moving between the pages of the rail, the colour theme, and the keyboard. No data passes through here.
+(function () {
+  const PAGES = ["learn", "data", "model", "train", "runs", "evaluate", "chat"];
+  document.documentElement.lang = location.pathname.startsWith("/zh") ? "zh" : "en";
+  const wanted = () => { const h = location.hash.replace("#", ""); return PAGES.includes(h) ? h : "learn"; };
+  function show() {
+    const page = wanted();
+    document.body.dataset.page = page;
+    document.querySelectorAll("#rail [data-go]").forEach((b) => {
+      if (b.dataset.go === page) b.setAttribute("aria-current", "page"); else b.removeAttribute("aria-current");
+    });
+    document.querySelectorAll("#lang a").forEach((a) => { a.hash = page; });
+    window.dispatchEvent(new Event("resize")); // a chart drawn while hidden takes its width now
+  }
+  window.wbGo = (page) => { if (location.hash !== "#" + page) location.hash = page; show(); window.scrollTo(0, 0); };
+  window.wbField = (path) => {
+    const field = document.getElementById("field-" + path.replaceAll(".", "-"));
+    if (field) { field.scrollIntoView({ block: "center" }); const input = field.querySelector("input,textarea"); if (input) input.focus(); }
+  };
+  function theme(next) {
+    const dark = next ?? (localStorage.getItem("wb-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+    document.body.classList.toggle("dark", dark === "dark");
+    document.documentElement.classList.toggle("dark", dark === "dark");
+    return dark;
+  }
+  document.addEventListener("click", (event) => {
+    const go = event.target.closest && event.target.closest("[data-go]");
+    if (go) { event.preventDefault(); window.wbGo(go.dataset.go); }
+    const flip = event.target.closest && event.target.closest("[data-theme-flip]");
+    if (flip) { const next = document.body.classList.contains("dark") ? "light" : "dark"; localStorage.setItem("wb-theme", next); theme(next); }
+  });
+  let armed = 0;
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest && event.target.closest("input,textarea,[contenteditable]");
+    if (event.key === "Escape" && typing) typing.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const map = { l: "learn", d: "data", m: "model", t: "train", r: "runs", e: "evaluate", c: "chat" };
+    if (event.key === "g") armed = Date.now();
+    else if (Date.now() - armed < 1200 && map[event.key]) { armed = 0; window.wbGo(map[event.key]); }
+  });
+  window.addEventListener("hashchange", show);
+  const ready = () => { theme(); show(); };
+  if (document.body) ready(); else document.addEventListener("DOMContentLoaded", ready);
+  new MutationObserver(() => { // Gradio paints the rail after start-up: mark the current page once it is there
+    if (document.querySelector("#rail [data-go]") && !document.querySelector("#rail [aria-current]")) { theme(); show(); }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+})();

@@ -1,0 +1,73 @@
+"""What the page shows of a run, and that text from outside stays text."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.core import run
+from workbench.core.events import EventWriter
+from workbench.core.recipe import parse
+from workbench.core.workspace import Workspace
+from workbench.ui import figures, notices
+from workbench.ui.feed import POINTS, Feed
+from workbench.ui.words import Words
+
+PAYLOADS = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "${alert(1)}", "'onmouseover='x"]
+
+
+def started(workspace: Workspace) -> tuple[run.Run, EventWriter]:
+    made = run.create(workspace, parse({"task": "text-classification", "method": "lora"}))
+    writer = EventWriter(made.events_path)
+    writer.write("started", pid=1)
+    return made, writer
+
+
+def test_a_view_keeps_up_and_estimates_the_rest(workspace: Workspace) -> None:
+    made, writer = started(workspace)
+    feed = Feed()
+    writer.write("phase", phase="train")
+    for step in range(1, 11):
+        writer.write("step", step=step, total=40, loss=1 / step, seconds=float(step))
+    view = feed.view(made)
+    assert (view.phase, view.share, view.remaining) == ("train", 0.25, 30.0)
+    writer.write("finished", seconds=12)
+    assert feed.view(made).end is not None
+    assert len(view.steps) == 10
+
+
+def test_a_hundred_thousand_steps_stay_few_points_and_keep_the_last(workspace: Workspace) -> None:
+    made, writer = started(workspace)
+    for step in range(1, 20_001):
+        writer.write("step", step=step, total=20_000, loss=0.5)
+    view = Feed().view(made)
+    assert len(view.steps) <= POINTS
+    assert view.step["step"] == 20_000
+
+
+def test_a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero(workspace: Workspace) -> None:
+    made, writer = started(workspace)
+    for step, loss in enumerate([1.0, float("nan"), 0.5], 1):
+        writer.write("step", step=step, total=3, loss=loss)
+    raw = figures.loss_curve(Feed().view(made), Words("en")).data[0]
+    assert list(raw.y) == [1.0, None, 0.5]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_text_from_outside_cannot_become_markup(payload: str) -> None:
+    for made in (
+        notices.table([payload], [[payload]]),
+        notices.facts([(payload, payload)]),
+        notices.strip([(payload, True)], payload),
+        notices.problem(payload, "en"),
+        notices.empty(payload, payload, payload),
+        notices.heading(payload, payload),
+    ):
+        assert "<script" not in made
+        assert "<img" not in made
+        assert "<svg" not in made
+        assert "'onmouseover" not in made
+
+
+def test_smoothing_starts_at_the_first_value_and_follows() -> None:
+    smooth = figures.smooth([2.0, 2.0, 2.0])
+    assert smooth == pytest.approx([2.0, 2.0, 2.0])

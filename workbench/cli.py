@@ -1,0 +1,96 @@
+"""The command line: the same doors as the page. Exit status 0 only when what was asked for happened; 2 for a refused input."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from workbench.commands import HANDLERS
+from workbench.core.errors import UserError
+from workbench.core.text import terminal_lang
+from workbench.core.workspace import Workspace
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every verb and its options."""
+    top = argparse.ArgumentParser(prog="workbench", description="Fine-tune language models on your own machine.")
+    top.add_argument("--workspace", type=Path, default=None, help="folder for datasets, runs and models")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+    _ui(verbs.add_parser("ui", help="open the page"))
+    _run(verbs.add_parser("run", help="train, evaluate, report"))
+    _runs(verbs.add_parser("runs", help="list | show | follow | stop | remove"))
+    _data(verbs.add_parser("data", help="import | list | show"))
+    _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
+    chat = verbs.add_parser("chat", help="talk to a run or model in the terminal")
+    chat.add_argument("target", metavar="RUN|MODEL")
+    chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
+    serve = verbs.add_parser("serve", help="serve a run or model, OpenAI-compatible")
+    serve.add_argument("target", metavar="RUN|MODEL")
+    serve.add_argument("--port", type=int, default=8000)
+    listing = verbs.add_parser("list", help="what there is to choose from")
+    listing.add_argument("what", choices=["tasks", "methods", "metrics", "presets", "models"])
+    bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
+    bench.add_argument("name", choices=["ui", "training", "busy"])
+    verbs.add_parser("doctor", help="what this machine has")
+    for verb in verbs.choices.values():
+        verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")
+        verb.add_argument(
+            "--workspace", type=Path, default=argparse.SUPPRESS, help="folder for datasets, runs and models"
+        )
+    return top
+
+
+def _ui(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--host", default="127.0.0.1")
+    verb.add_argument("--port", type=int, default=7860)
+    verb.add_argument(
+        "--share",
+        action="store_true",
+        help="open a public link (needs a password; one is made if none is given)",
+    )
+    verb.add_argument("--lang", choices=["en", "zh"], default=None)
+
+
+def _run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("recipe", metavar="RECIPE.yaml|PRESET")
+    verb.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings")
+    verb.add_argument("--detach", action="store_true", help="print the run id and leave it running")
+
+
+def _runs(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", choices=["list", "show", "follow", "stop", "remove"])
+    verb.add_argument("run", nargs="?", default="last", metavar="ID")
+
+
+def _data(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", choices=["import", "list", "show"])
+    verb.add_argument("path", nargs="?", metavar="PATH|NAME")
+    verb.add_argument("--name", default=None)
+    verb.add_argument("--role", action="append", default=[], metavar="column=role")
+
+
+def _evaluate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("target", metavar="RUN|MODEL")
+    verb.add_argument("--data", required=True, metavar="DATASET")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; a UserError becomes one sentence on stderr and exit status 2."""
+    arguments = parser().parse_args(argv)
+    if not arguments.verb:
+        parser().print_help()
+        return 2
+    try:
+        return HANDLERS[arguments.verb](Workspace(arguments.workspace), arguments)
+    except UserError as error:
+        print(error.say(terminal_lang()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

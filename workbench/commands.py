@@ -1,0 +1,303 @@
+"""What each verb of the command line does. Results go to stdout, words about them to stderr when --json is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workbench.core import preset, recipe, run
+from workbench.core.errors import UserError, shorten
+from workbench.core.events import Event
+from workbench.core.run import ENDED, Run
+from workbench.core.text import Lang, Text, terminal_lang
+from workbench.core.workspace import Workspace
+
+Arguments = argparse.Namespace
+
+
+def out(value: Any, arguments: Arguments) -> None:
+    """The answer: one JSON line, or readable lines."""
+    if arguments.json:
+        print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+        return
+    for row in value if isinstance(value, list) else [value]:
+        print(
+            "  ".join(f"{key}={_short(item)}" for key, item in row.items()) if isinstance(row, dict) else row,
+            flush=True,
+        )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shorten(value, 120)
+
+
+def ui(workspace: Workspace, arguments: Arguments) -> int:
+    """Open the page."""
+    from workbench.ui.app import Door, serve
+
+    serve(
+        workspace,
+        Door(
+            arguments.host,
+            arguments.port,
+            arguments.share,
+            arguments.lang,
+            os.environ.get("WORKBENCH_PASSWORD"),
+        ),
+    )
+    return 0
+
+
+def train(workspace: Workspace, arguments: Arguments) -> int:
+    """Start a run and follow it to its end (or leave it with --detach)."""
+    from workbench.engine import supervisor
+
+    chosen = recipe.with_settings(preset.find(arguments.recipe), arguments.settings)
+    made = supervisor.start(workspace, chosen)
+    print(made.id, flush=True)
+    if arguments.detach:
+        return 0
+    return _finish(workspace, made, arguments)
+
+
+def _finish(workspace: Workspace, made: Run, arguments: Arguments) -> int:
+    from workbench.engine import supervisor
+
+    try:
+        _follow(made, sys.stderr, lambda: supervisor.launch_next(workspace))
+    except KeyboardInterrupt:
+        supervisor.stop(made)
+        print("stopping: saving what is there · 正在停止并保存", file=sys.stderr)
+        _follow(made, sys.stderr, lambda: None)
+    status, report = made.status, made.report or {}
+    answer = {
+        "run": made.id,
+        "status": status,
+        "metrics": report.get("after", {}),
+        "before": report.get("before", {}),
+        "baseline": _best_baseline(report),
+        "seconds": report.get("seconds"),
+        "peak_memory_mb": report.get("peak_memory_mb"),
+        "tokens_per_second": report.get("tokens_per_second"),
+    }
+    out(answer, arguments)
+    return 0 if status in ("finished", "stopped") else 2 if _user_error(made) else 1
+
+
+def _best_baseline(report: dict[str, Any]) -> dict[str, float]:
+    main, scores = report.get("main_metric", ""), report.get("baseline", {})
+    return dict(max(scores.values(), key=lambda item: item.get(main, 0.0), default={}))
+
+
+def _user_error(made: Run) -> bool:
+    events, _ = made.events()
+    return any(event.kind == "failed" and event.get("field") for event in events)
+
+
+def _follow(made: Run, stream: Any, nudge: Callable[[], Any]) -> None:
+    """Print events in words until the run has ended. `nudge` starts a queued run when its turn comes."""
+    offset, lang, shown = 0, terminal_lang(), 0.0
+    while True:
+        status = made.status
+        events, offset = made.events(offset)
+        for event in events:
+            text = describe(event, lang)
+            if event.kind == "step" and time.monotonic() - shown < 1 and event.get("step") != event.get("total"):
+                continue
+            if text:
+                print(text, file=stream, flush=True)
+                shown = time.monotonic()
+        if status in ENDED and not events:
+            return
+        if status == "queued":
+            nudge()
+        time.sleep(0.2)
+
+
+def describe(event: Event, lang: Lang) -> str:
+    """One line of text for an event, empty for those not worth a line."""
+    if event.kind == "step":
+        return f"  {event.get('step')}/{event.get('total')}  loss {event.get('loss')}  lr {event.get('learning_rate')}"
+    if event.kind == "phase":
+        return f"[{event.get('phase')}]"
+    if event.kind in ("note", "failed"):
+        return Text(str(event.get("en", "")), str(event.get("zh", ""))).say(lang)
+    if event.kind == "download" and event.get("total"):
+        return f"  {event.get('done', 0) / 1e6:.1f} / {event.get('total', 0) / 1e6:.1f} MB"
+    if event.kind in ("eval", "data", "model"):
+        return f"  {event.kind}: " + ", ".join(f"{key} {value}" for key, value in event.facts.items())
+    return event.kind if event.kind in ("finished", "stopped") else ""
+
+
+def runs(workspace: Workspace, arguments: Arguments) -> int:
+    """List, show, follow, stop or remove runs."""
+    if arguments.action == "list":
+        out([made.summary() for made in run.all_runs(workspace)], arguments)
+        return 0
+    made = run.find(workspace, arguments.run)
+    if arguments.action == "show":
+        out({**made.summary(), "recipe": made.recipe.dump(), "report": made.report}, arguments)
+    elif arguments.action == "follow":
+        return _finish(workspace, made, arguments)
+    elif arguments.action == "stop":
+        from workbench.engine import supervisor
+
+        supervisor.stop(made)
+        out({"run": made.id, "status": made.status}, arguments)
+    else:
+        run.remove(made)
+        out({"run": made.id, "removed": True}, arguments)
+    return 0
+
+
+def data(workspace: Workspace, arguments: Arguments) -> int:
+    """Import a file, list datasets, show one."""
+    from workbench.data import library
+
+    if arguments.action == "list":
+        out(
+            [
+                {"dataset": item.name, "version": item.version, "rows": item.meta.get("rows")}
+                for item in library.all_datasets(workspace)
+            ],
+            arguments,
+        )
+        return 0
+    if not arguments.path:
+        raise UserError("Say which file or dataset.", "请指明文件或数据集。", field="PATH")
+    if arguments.action == "show":
+        found = library.find(workspace, arguments.path)
+        out(
+            {"dataset": found.name, "version": found.version, **found.meta, "first": found.rows(0, 3)},
+            arguments,
+        )
+        return 0
+    return _import(workspace, arguments)
+
+
+def _import(workspace: Workspace, arguments: Arguments) -> int:
+    from workbench.data import library
+
+    roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
+    path = Path(arguments.path)
+    lang = terminal_lang()
+    made = library.import_file(workspace, path, arguments.name or path.stem, roles)
+    answer = {
+        "dataset": made.dataset.name,
+        "version": made.dataset.version,
+        "rows": made.dataset.meta["rows"],
+        "refused": [{"line": item.line, "reason": item.reason.say(lang)} for item in made.refused],
+        "format": made.format,
+        "encoding": made.encoding,
+        "roles": made.roles,
+        "warnings": [warning.say(lang) for warning in made.warnings],
+    }
+    out(answer, arguments)
+    return 0
+
+
+def evaluate(workspace: Workspace, arguments: Arguments) -> int:
+    """Score a run or a model on a dataset."""
+    from workbench.engine.evaluate_model import evaluate_target
+
+    out(evaluate_target(workspace, arguments.target, arguments.data), arguments)
+    return 0
+
+
+def chat(workspace: Workspace, arguments: Arguments) -> int:
+    """A conversation in the terminal, one line a turn; an empty line ends it."""
+    from workbench.serve import client
+
+    endpoint = client.ensure(workspace, target(workspace, arguments.target))
+    side = "base" if arguments.base or not _is_run(workspace, arguments.target) else "tuned"
+    messages: list[dict[str, str]] = []
+    for line in sys.stdin:
+        if not line.strip():
+            break
+        messages.append({"role": "user", "content": line.strip()})
+        answer = ""
+        for piece in client.chat(endpoint, side, messages, temperature=0.0, max_tokens=128):
+            answer += piece
+            print(piece, end="", flush=True)
+        print(flush=True)
+        messages.append({"role": "assistant", "content": answer})
+    client.shutdown(workspace)
+    return 0
+
+
+def _is_run(workspace: Workspace, name: str) -> bool:
+    try:
+        return bool(run.find(workspace, name))
+    except UserError:
+        return False
+
+
+def target(workspace: Workspace, name: str) -> Run | str:
+    """A run where there is one of that id, else a model id."""
+    return run.find(workspace, name) if _is_run(workspace, name) else name
+
+
+def serve(workspace: Workspace, arguments: Arguments) -> int:
+    """Serve in the foreground on loopback until interrupted."""
+    kind = "--run" if _is_run(workspace, arguments.target) else "--model"
+    name = run.find(workspace, arguments.target).id if kind == "--run" else arguments.target
+    state = workspace.root / "serve" / f"foreground-{os.getpid()}.json"
+    state.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(workspace.root), kind, name]
+    os.execv(sys.executable, [*command, "--state", str(state), "--port", str(arguments.port), "--idle", "0"])
+
+
+def listing(workspace: Workspace, arguments: Arguments) -> int:
+    """What there is to choose from: kind and label in both languages."""
+    from workbench.core.method import METHODS
+    from workbench.core.metric import METRICS
+    from workbench.core.task import TASKS
+    from workbench.models.catalog import STARTERS
+
+    kinds: dict[str, Any] = {
+        "tasks": TASKS.all, "methods": METHODS.all, "metrics": METRICS.all,
+        "presets": preset.all_presets, "models": lambda: STARTERS,
+    }  # fmt: skip
+    out(
+        [{"kind": item.kind, "label": {"en": item.label.en, "zh": item.label.zh}} for item in kinds[arguments.what]()],
+        arguments,
+    )
+    return 0
+
+
+def bench(workspace: Workspace, arguments: Arguments) -> int:
+    """Run one of tests/benchmarks and print its ratios."""
+    from workbench import ROOT
+
+    script = ROOT / "tests" / "benchmarks" / f"{arguments.name}.py"
+    if not script.is_file():
+        raise UserError("Benchmarks come with the source tree only.", "基准测试只随源码提供。")
+    os.execv(sys.executable, [sys.executable, str(script), *(["--json"] if arguments.json else [])])
+
+
+def doctor(workspace: Workspace, arguments: Arguments) -> int:
+    """Versions, cores, memory, GPU, starter models."""
+    from workbench.engine.doctor import examine
+
+    out(examine(workspace), arguments)
+    return 0
+
+
+HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {
+    "ui": ui,
+    "run": train,
+    "runs": runs,
+    "data": data,
+    "evaluate": evaluate,
+    "chat": chat,
+    "serve": serve,
+    "list": listing,
+    "bench": bench,
+    "doctor": doctor,
+}

@@ -1,0 +1,181 @@
+"""A run is a folder on disk. Its status is derived from what lies there, never stored.
+
+recipe.yaml (written once) · events.jsonl (append-only, one writer: the worker) · worker.json (pid, process start time)
+worker.log · stop (a request) · checkpoints/ · result/
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from workbench.core import events
+from workbench.core.errors import UserError, shorten
+from workbench.core.files import read_json, write_json, write_text
+from workbench.core.recipe import Recipe, read
+from workbench.core.text import Text
+from workbench.core.workspace import Workspace
+
+Status = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
+
+STATUS: dict[Status, Text] = {
+    "queued": Text("queued", "排队中"),
+    "running": Text("running", "运行中"),
+    "finished": Text("finished", "已完成"),
+    "stopped": Text("stopped", "已停止"),
+    "failed": Text("failed", "失败"),
+    "lost": Text("interrupted", "已中断"),
+}
+ENDED = ("finished", "stopped", "failed", "lost")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def events_path(self) -> Path:
+        """The event log."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints, a folder each."""
+        return self.folder / "checkpoints"
+
+    @property
+    def result(self) -> Path:
+        """The outcome: the tuned adapter or model, report.json, predictions, model card."""
+        return self.folder / "result"
+
+    @property
+    def tuned(self) -> Path:
+        """The saved adapter or whole model."""
+        return self.result / "model"
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe it was started with."""
+        return read(self.folder / "recipe.yaml")
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The report card, once there is one."""
+        found = read_json(self.result / "report.json")
+        return found if isinstance(found, dict) else None
+
+    def events(self, offset: int = 0) -> tuple[list[events.Event], int]:
+        """Whole events after a byte offset, and the next offset."""
+        return events.read(self.events_path, offset)
+
+    def worker(self) -> psutil.Process | None:
+        """The living worker process: same pid *and* same start time, so that a reused pid is never taken for it."""
+        known = read_json(self.folder / "worker.json")
+        if not isinstance(known, dict):
+            return None
+        try:
+            process = psutil.Process(int(known["pid"]))
+            same = abs(process.create_time() - float(known["started"])) < 0.05
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except (psutil.Error, KeyError, TypeError, ValueError):
+            return None
+
+    @property
+    def status(self) -> Status:
+        """Derived: from the last lifecycle event and whether the worker lives."""
+        if self.worker() is not None:
+            return "running"
+        last = events.last_lifecycle(self.events_path)
+        if last is not None and last.kind in events.TERMINAL:
+            return last.kind  # type: ignore[return-value]
+        return "lost" if (self.folder / "worker.json").exists() else "queued"
+
+    def claim(self, process: psutil.Process) -> None:
+        """Write down which process works on this run."""
+        write_json(self.folder / "worker.json", {"pid": process.pid, "started": process.create_time()})
+
+    def ask_to_stop(self) -> None:
+        """Ask the worker to save and end; it looks at every step."""
+        write_text(self.folder / "stop", "stop\n")
+
+    @property
+    def stop_asked(self) -> bool:
+        """Whether a stop was asked for."""
+        return (self.folder / "stop").exists()
+
+    @property
+    def started(self) -> float:
+        """When the folder was made, in seconds since the epoch."""
+        try:
+            return (self.folder / "recipe.yaml").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """One line of `runs list`."""
+        recipe = self.recipe
+        return {
+            "run": self.id,
+            "status": self.status,
+            "task": recipe.task.kind,
+            "method": recipe.method.kind,
+            "model": recipe.model.id,
+            "dataset": recipe.data.dataset,
+            "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started)),
+        }
+
+
+def create(workspace: Workspace, recipe: Recipe) -> Run:
+    """A new run folder: built beside its place and renamed, so that nobody ever sees half of one."""
+    words = "".join(char if char.isalnum() else "-" for char in (recipe.name or recipe.data.dataset)).strip("-")
+    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+    run_id = f"{stamp}-{words[:24] or 'run'}-{recipe.method.kind}-{secrets.token_hex(2)}"
+    folder = workspace.runs / run_id
+    staged = workspace.runs / f".{run_id}.part"
+    staged.mkdir(parents=True)
+    recipe.save(staged / "recipe.yaml")
+    staged.rename(folder)
+    return Run(folder)
+
+
+def find(workspace: Workspace, run_id: str) -> Run:
+    """A run by its id, or by a unique beginning of it; "last" is the newest."""
+    runs = all_runs(workspace)
+    if run_id == "last" and runs:
+        return runs[0]
+    matching = [run for run in runs if run.id == run_id] or [run for run in runs if run.id.startswith(run_id)]
+    if run_id and len(matching) == 1:
+        return matching[0]
+    raise UserError(
+        f"There is no run “{shorten(run_id)}” here; `runs list` shows those there are.",
+        f"这里没有名为“{shorten(run_id)}”的训练任务；`runs list` 可列出全部。",
+        field="run",
+    )
+
+
+def all_runs(workspace: Workspace) -> list[Run]:
+    """Every run, newest first."""
+    folders = [path for path in workspace.runs.iterdir() if (path / "recipe.yaml").is_file()]
+    found = [Run(path) for path in folders if not path.name.startswith(".")]
+    return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
+
+
+def remove(run: Run) -> None:
+    """Delete a run that has ended."""
+    if run.status not in ENDED and run.status != "queued":
+        raise UserError(f"{run.id} is running; stop it first.", f"{run.id} 正在运行；请先停止。", field="run")
+    shutil.rmtree(run.folder)

@@ -1,0 +1,88 @@
+"""What is learned: how rows become model inputs, which head, which metrics fit. One file in workbench/tasks/ per task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from workbench.core.knob import Section, knob
+from workbench.core.registry import Registry
+from workbench.core.text import Text
+
+Row = dict[str, Any]
+"""One example by role names, e.g. {"text": "…", "label": "positive"}."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column means to a task."""
+
+    name: str
+    label: Text
+    help: Text
+    required: bool = True
+
+
+class TaskSection(Section):
+    """The `task:` part of a recipe: its kind and the knobs every task shares."""
+
+    kind: str
+    max_length: int = knob(
+        256,
+        Text("Maximum length", "最大长度"),
+        Text(
+            "Longer rows are cut at this many tokens. Longer costs memory and time; look at how many rows are cut.",
+            "超过此词元数的行会被截断。越长越占内存和时间；请留意被截断的行数。",
+        ),
+        ge=8,
+        le=131072,
+        example="256",
+    )
+
+
+class Task(ABC):
+    """One task. Class attributes describe it; methods import torch and transformers only when called."""
+
+    kind: ClassVar[str]
+    label: ClassVar[Text]
+    help: ClassVar[Text]
+    order: ClassVar[int] = 50
+    section: ClassVar[type[TaskSection]] = TaskSection
+    roles: ClassVar[tuple[Role, ...]]
+    auto_class: ClassVar[str]
+    """Name of the transformers auto class that carries the right head."""
+    peft_type: ClassVar[str]
+    """Name of the peft.TaskType."""
+    metrics: ClassVar[tuple[str, ...]]
+    main_metric: ClassVar[str]
+    talks: ClassVar[bool] = False
+    """True when the tuned model answers in words, False when it classifies."""
+
+    @abstractmethod
+    def check(self, rows: Sequence[Row]) -> None:
+        """Raise UserError when these training rows cannot teach this task (a missing label, one class only …)."""
+
+    def model_options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Extra arguments of `from_pretrained`, for instance the labels found in the training rows."""
+        return {}
+
+    @abstractmethod
+    def encode(self, rows: Sequence[Row], tokenizer: Any, section: Any, model: Any) -> list[dict[str, Any]]:
+        """Model inputs of every row: dicts of plain lists (input_ids, labels …), cut at section.max_length."""
+
+    @abstractmethod
+    def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+        """Pads a list of encoded rows to tensors of shape (batch, longest)."""
+
+    @abstractmethod
+    def evaluate(self, judge: Any) -> Any:
+        """Predict and score the held-out rows; see workbench.engine.evaluation for `judge` and the answer."""
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
+        """Cheap answers that need no network, by name, scored with the task's metrics."""
+        return {}
+
+
+TASKS: Registry[Task] = Registry(Text("task", "任务"), "workbench.tasks")

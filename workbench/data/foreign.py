@@ -1,0 +1,61 @@
+"""Files that are no tables, recognised by their first bytes, each with what to do instead."""
+
+from __future__ import annotations
+
+from workbench.core.text import Text
+from workbench.data.table import Source
+
+_UNPACK = Text("Unpack it and choose a file inside.", "请先解压，再选择其中的文件。")
+_SAVE_AS = Text("Save the table as CSV (UTF-8) and choose that file.", "请将表格另存为 CSV（UTF-8）后再选择。")
+_AGAIN = Text("Download the file itself again.", "请重新下载文件本身。")
+
+BYTES: tuple[tuple[bytes, Text, Text], ...] = (
+    (b"\x1f\x8b", Text("a gzip archive", "gzip 压缩包"), _UNPACK),
+    (b"BZh", Text("a bzip2 archive", "bzip2 压缩包"), _UNPACK),
+    (b"\xfd7zXZ\x00", Text("an xz archive", "xz 压缩包"), _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", Text("a 7z archive", "7z 压缩包"), _UNPACK),
+    (b"Rar!\x1a\x07", Text("a RAR archive", "RAR 压缩包"), _UNPACK),
+    (b"\x28\xb5\x2f\xfd", Text("a zstd archive", "zstd 压缩包"), _UNPACK),
+    (b"\xd0\xcf\x11\xe0", Text("an old Excel or Word document", "旧版 Excel 或 Word 文档"), _SAVE_AS),
+    (b"%PDF-", Text("a PDF document", "PDF 文档"), _SAVE_AS),
+    (b"\x89PNG", Text("a picture", "图片"), _SAVE_AS),
+    (b"\xff\xd8\xff", Text("a picture", "图片"), _SAVE_AS),
+    (b"ARROW1", Text("an Arrow file", "Arrow 文件"), Text("Save it as Parquet.", "请另存为 Parquet。")),
+    (b"SQLite format 3", Text("a SQLite database", "SQLite 数据库"), _SAVE_AS),
+)
+WORDS: tuple[tuple[str, Text, Text], ...] = (
+    (
+        "version https://git-lfs.github.com/",
+        Text("a Git LFS pointer, not the data", "Git LFS 指针，而不是数据本身"),
+        Text("Run “git lfs pull”, or download the file itself.", "请运行“git lfs pull”，或下载文件本身。"),
+    ),
+    ("<!doctype html", Text("a web page, perhaps an error page", "网页，可能是错误页"), _AGAIN),
+    ("<html", Text("a web page, perhaps an error page", "网页，可能是错误页"), _AGAIN),
+    ("<?xml", Text("an XML document", "XML 文档"), _SAVE_AS),
+)
+
+
+def refuse_bytes(source: Source) -> None:
+    """UserError when the first bytes are those of an archive, a workbook or a document."""
+    if source.data.startswith(b"PK\x03\x04"):
+        office = b"xl/" in source.data[:65536] or source.suffix in (".xlsx", ".xlsm")
+        what = Text("an Excel workbook", "Excel 工作簿") if office else Text("a zip archive", "zip 压缩包")
+        _refuse(source, what, _SAVE_AS if office else _UNPACK)
+    for magic, what, advice in BYTES:
+        if source.data.startswith(magic):
+            _refuse(source, what, advice)
+
+
+def refuse_words(source: Source) -> None:
+    """UserError when the text is a web page or a pointer to data that is elsewhere."""
+    start = source.text[:300].lstrip().lower()
+    for words, what, advice in WORDS:
+        if start.startswith(words):
+            _refuse(source, what, advice)
+
+
+def _refuse(source: Source, what: Text, advice: Text) -> None:
+    raise source.error(
+        f"this is {what.en}; expected CSV, TSV, JSON, JSONL or Parquet. {advice.en}",
+        f"这是{what.zh}；应为 CSV、TSV、JSON、JSONL 或 Parquet。{advice.zh}",
+    )

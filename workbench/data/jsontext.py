@@ -1,0 +1,48 @@
+"""What the JSON and JSONL readers share: one strict decoder, and broken JSON explained in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from workbench.core.text import Text
+
+DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
+"""NaN and Infinity, which are not JSON but which pandas writes for “no value”, become None."""
+BLANK = re.compile(r"[ \t\r\n]*")
+_ZH = (
+    ("Expecting ',' delimiter", "缺少逗号"),
+    ("Expecting ':' delimiter", "缺少冒号"),
+    ("Expecting value", "缺少值"),
+    ("Expecting property name", "键名应使用双引号"),
+    ("Unterminated string", "字符串缺少结束的双引号"),
+    ("Extra data", "后面有多余内容"),
+    ("Invalid control character", "字符串中有控制字符"),
+    ("Invalid \\", "无效的转义"),
+    ("Illegal trailing comma", "末尾有多余逗号"),
+)
+CAUSES = (ValueError, RecursionError)
+"""What the decoder raises for a text that is no JSON, too deep or with a number of thousands of digits."""
+
+
+def explain(error: BaseException) -> Text:
+    """The end of a sentence: what is wrong and in which column."""
+    if isinstance(error, RecursionError):
+        return Text("nested too deeply", "嵌套过深")
+    if not isinstance(error, json.JSONDecodeError):
+        return Text("a number is too long", "数字过长")
+    zh = next((zh for en, zh in _ZH if error.msg.startswith(en)), error.msg)
+    return Text(f"{error.msg} (column {error.colno})", f"{zh}（第 {error.colno} 列）")
+
+
+def broken(error: BaseException) -> Text:
+    """The reason why a line was refused."""
+    return Text("not valid JSON: {what}", "不是有效的 JSON：{what}")._replace(
+        en=f"not valid JSON: {explain(error).en}", zh=f"不是有效的 JSON：{explain(error).zh}"
+    )
+
+
+def skip_blank(text: str, index: int) -> int:
+    """The position of the next character that is not white space."""
+    found = BLANK.match(text, index)
+    return found.end() if found else index

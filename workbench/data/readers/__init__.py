@@ -1,0 +1,131 @@
+"""A file per format. `read_table` lets the content choose the reader; siblings never import one another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.text import Text
+from workbench.data.foreign import refuse_bytes, refuse_words
+from workbench.data.table import COLUMN_LIMIT, FIELD_LIMIT, READERS, Reader, Refused, Source, Table
+
+__all__ = ["READERS", "Reader", "Refused", "Source", "Table", "read_table"]
+
+SIZE_LIMIT = 1 << 30
+_SURROGATE = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")
+
+
+def read_table(path: Path | str) -> Table:
+    """The table in a file; UserError when there is none. Refused rows and surprises are told in the table."""
+    source = _open(Path(path))
+    reader = _choose(source)
+    table = reader.read(source)
+    table.warnings = [*_about(source, reader), *source.warnings, *table.warnings]
+    if not reader.binary and _SURROGATE.search(source.text):
+        table = table.refuse({index: DAMAGED for index, row in enumerate(table.rows) if _damaged(row)})
+    _check(source, table)
+    return table
+
+
+DAMAGED = Text("bytes or escapes in it are no characters", "其中有无法解码为字符的内容")
+
+
+def _open(path: Path) -> Source:
+    name = shorten(path.name)
+    try:
+        if path.is_dir():
+            raise _file_error(f"{name} is a folder; choose a file in it.", f"{name} 是文件夹；请选择其中的文件。")
+        if path.stat().st_size > SIZE_LIMIT:
+            raise _file_error(
+                f"{name} is larger than 1 GB; split it into smaller files.",
+                f"{name} 超过 1 GB；请拆分成较小的文件。",
+            )
+        source = Source(path, path.read_bytes())
+    except FileNotFoundError as error:
+        where = shorten(path, 200)
+        raise _file_error(f"There is no file {where}; check its name.", f"没有文件 {where}；请检查名称。") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or shorten(error)
+        raise _file_error(f"{name} cannot be read: {reason}.", f"{name} 无法读取：{reason}。") from error
+    if not source.data.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
+        raise source.error("the file is empty; expected rows of data.", "文件是空的；应包含数据行。")
+    return source
+
+
+def _file_error(en: str, zh: str) -> UserError:
+    return UserError(en, zh, field="file")
+
+
+def _choose(source: Source) -> Reader:
+    readers = READERS.all()
+    for reader in readers:
+        if reader.binary and reader.claims(source):
+            return reader
+    refuse_bytes(source)
+    refuse_words(source)
+    for reader in readers:
+        if not reader.binary and reader.claims(source):
+            return reader
+    start = shorten(source.text.lstrip()[:80], 40)
+    known = ", ".join(reader.label.en for reader in readers)
+    raise source.error(
+        f"this is no table that can be read; line 1 begins with “{start}”. Expected one of: {known}.",
+        f"不是可读取的表格；第 1 行以“{start}”开头。应为以下格式之一：{known}。",
+    )
+
+
+def _about(source: Source, reader: Reader) -> list[Text]:
+    """What a person should know of how the file was understood."""
+    notes = [] if reader.binary or source.decoded.warning is None else [source.decoded.warning]
+    known = {suffix for other in READERS.all() for suffix in other.extensions}
+    if source.suffix in known and source.suffix not in reader.extensions:
+        notes.append(
+            Text(
+                f"the name ends in {source.suffix}, but the content is {reader.label.en}; read as that",
+                f"文件名以 {source.suffix} 结尾，但内容是 {reader.label.zh}；已按后者读取",
+            )
+        )
+    return notes
+
+
+def _damaged(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return any(_damaged(key) or _damaged(item) for key, item in value.items())
+    return isinstance(value, list) and any(_damaged(item) for item in value)
+
+
+def _check(source: Source, table: Table) -> None:
+    total = len(table.rows) + len(table.refused)
+    if len(table.refused) > len(table.rows):
+        first = table.refused[0]
+        raise source.error(
+            f"{len(table.refused)} of {total} rows cannot be used, so nothing was imported. "
+            f"The first: line {first.line}: {first.reason.en}. Mend the file and import it again.",
+            f"{total} 行中有 {len(table.refused)} 行无法使用，因此未导入。"
+            f"第一处：第 {first.line} 行：{first.reason.zh}。请修正文件后重新导入。",
+        )
+    if not table.rows:
+        raise source.error("there are no rows in it; expected rows of data.", "其中没有任何行；应包含数据行。")
+    if len(table.columns) > COLUMN_LIMIT:
+        raise source.error(
+            f"{len(table.columns)} columns; at most {COLUMN_LIMIT} are possible. Check the separator.",
+            f"有 {len(table.columns)} 列；最多 {COLUMN_LIMIT} 列。请检查分隔符。",
+        )
+    if len(source.data) > FIELD_LIMIT:
+        _check_sizes(source, table)
+
+
+def _check_sizes(source: Source, table: Table) -> None:
+    for index, row in enumerate(table.rows):
+        for column, value in row.items():
+            if isinstance(value, str) and len(value) > FIELD_LIMIT:
+                raise source.error(
+                    f"line {table.line(index)}, column “{shorten(column)}”: a value of {len(value):,} characters; "
+                    f"at most {FIELD_LIMIT:,} are possible. Shorten or remove it.",
+                    f"第 {table.line(index)} 行“{shorten(column)}”列：取值有 {len(value):,} 个字符；"
+                    f"最多 {FIELD_LIMIT:,} 个。请缩短或删除。",
+                )

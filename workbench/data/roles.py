@@ -1,0 +1,248 @@
+"""What columns mean: guessed from names and content, each guess with its reason, and checked against a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.task import Task
+from workbench.core.text import Text
+from workbench.data.chat import is_conversation
+from workbench.data.names import HELD_OUT, IDENTIFIERS, ROLE_OF, TRAIN, normal
+from workbench.data.table import Table
+from workbench.data.values import as_text
+
+PROBE = 2000
+CLASSIFICATION = "text-classification"
+CHAT = "chat"
+EXTRA = ("split",)
+"""Roles every task accepts beside its own."""
+CHAT_ROLES = ("messages", "prompt", "context", "response", "system", "history")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The likely task, the role of each column that has one, and for every column the reason."""
+
+    task: str | None
+    roles: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What the first rows tell of a column."""
+
+    name: str
+    values: list[Any]
+
+    @property
+    def named(self) -> str:
+        return ROLE_OF.get(normal(self.name), "")
+
+    @property
+    def filled(self) -> list[str]:
+        return [text for text in map(as_text, self.values) if text.strip()]
+
+    @property
+    def mean(self) -> float:
+        return sum(map(len, self.filled)) / max(1, len(self.filled))
+
+    @property
+    def identifies(self) -> bool:
+        name = normal(self.name)
+        return name in IDENTIFIERS or name.endswith("_id")
+
+    @property
+    def is_text(self) -> bool:
+        """Words: some text is longer than a number, or almost every value is another one."""
+        filled = [value for value in self.values if isinstance(value, str) and value.strip()]
+        wordy = sum(not value.strip().replace(".", "", 1).lstrip("-").isdigit() for value in filled)
+        return not self.identifies and len(filled) * 2 > len(self.values) and wordy * 2 > len(filled)
+
+    @property
+    def is_label(self) -> bool:
+        """A few short values that come again and again."""
+        distinct = {text.strip() for text in self.filled}
+        most = max(2, min(100, len(self.filled) // 4))
+        short = max(map(len, distinct), default=99) <= 60 and self.mean <= 30
+        enough = len(self.filled) * 5 >= len(self.values) * 4
+        return enough and short and 2 <= len(distinct) <= most and not self.identifies
+
+    @property
+    def may_be_label(self) -> bool:
+        """Called a label, that is enough unless the values are long texts, nearly all different."""
+        distinct = {text.strip() for text in self.filled}
+        long_texts = self.mean > 60 or (len(self.filled) > 30 and len(distinct) * 2 > len(self.filled))
+        return bool(self.filled) and not long_texts and all(not isinstance(x, (list, dict)) for x in self.values)
+
+    @property
+    def is_split(self) -> bool:
+        return all(normal(text) in HELD_OUT | TRAIN for text in self.filled) and bool(self.filled)
+
+    def says(self) -> str:
+        """The distinct values, shortened, for a reason."""
+        return ", ".join(shorten(text, 20) for text in list(dict.fromkeys(self.filled))[:3])
+
+
+def guess(table: Table) -> Guess:
+    """The likely task and roles of a table; a guess to be confirmed, never a requirement to rename."""
+    columns = [_Column(name, [row.get(name) for row in table.rows[:PROBE]]) for name in table.columns]
+    columns = [column for column in columns if column.filled]
+    found = _messages(columns) or _instruction(columns) or _classification(columns) or Guess(None)
+    roles, reasons = dict(found.roles), dict(found.reasons)
+    for column in columns:
+        if column.named == "split" and column.is_split and column.name not in roles:
+            roles[column.name] = "split"
+            reasons[column.name] = Text(
+                f"marks training and held-out rows: {column.says()}", f"标明训练与留出行：{column.says()}"
+            )
+    for name in table.columns:
+        reasons.setdefault(name, Text("not needed for this task", "此任务用不到"))
+    return Guess(found.task, roles, reasons)
+
+
+def _named(column: _Column, role: str) -> Text:
+    return Text(f"its name means “{role}”", f"列名的含义是“{role}”")
+
+
+def _messages(columns: list[_Column]) -> Guess | None:
+    for column in columns:
+        values = [value for value in column.values[:50] if value is not None]
+        if sum(map(is_conversation, values)) * 2 > len(values):
+            roles = {column.name: "messages"}
+            reasons = {
+                column.name: Text(
+                    "lists of turns, each with who speaks and what is said", "是对话轮次的列表，含说话者与内容"
+                )
+            }
+            _take_system(columns, roles, reasons)
+            return Guess(CHAT, roles, reasons)
+    return None
+
+
+def _take_system(columns: list[_Column], roles: dict[str, str], reasons: dict[str, Text]) -> None:
+    for column in columns:
+        if column.named == "system" and column.is_text and "system" not in roles.values():
+            roles[column.name], reasons[column.name] = "system", _named(column, "system")
+
+
+def _instruction(columns: list[_Column]) -> Guess | None:
+    """Alpaca and its kin: an instruction or question, perhaps an input, and an answer."""
+    wanted: dict[str, _Column] = {}
+    for column in columns:
+        wordy = column.is_text or column.named in ("context", "history")
+        if column.named in CHAT_ROLES and wordy:
+            wanted.setdefault(column.named, column)
+    if "prompt" not in wanted and "context" in wanted and "response" in wanted:
+        wanted["prompt"] = wanted.pop("context")
+    if "prompt" not in wanted or "response" not in wanted or wanted["response"].is_label:
+        return None
+    roles = {column.name: role for role, column in wanted.items() if role != "messages"}
+    reasons = {column.name: _named(column, role) for role, column in wanted.items()}
+    return Guess(CHAT, roles, reasons)
+
+
+def _classification(columns: list[_Column]) -> Guess | None:
+    label = _label(columns)
+    if label is None:
+        return None
+    others = [column for column in columns if column is not label[0] and column.is_text]
+    pair = _pair(others)
+    texts = pair or _text(others)
+    if not texts:
+        return None
+    roles = {label[0].name: "label", **{column.name: role for column, role in texts}}
+    reasons = {label[0].name: label[1]}
+    for column, role in texts:
+        mean = round(column.mean)
+        about = Text(f"text of {mean} characters on average", f"平均 {mean} 个字符的文字")
+        reasons[column.name] = _named(column, role) if column.named == role else about
+    return Guess(CLASSIFICATION, roles, reasons)
+
+
+def _label(columns: list[_Column]) -> tuple[_Column, Text] | None:
+    for column in columns:
+        if column.named == "label" and column.may_be_label:
+            return column, _named(column, "label")
+    few = [column for column in columns if column.is_label and column.named in ("", "label", "response")]
+    if not few:
+        return None
+    column = min(few, key=lambda found: (len(set(found.filled)), columns.index(found)))
+    count, values = len(set(column.filled)), column.says()
+    return column, Text(f"{count} different short values: {values} …", f"{count} 种不同的短取值：{values} …")
+
+
+def _pair(texts: list[_Column]) -> list[tuple[_Column, str]]:
+    second = next((column for column in texts if column.named == "text_pair"), None)
+    first = next((column for column in texts if column.named == "text"), None)
+    if second is None or first is None:
+        return []
+    return [(first, "text"), (second, "text_pair")]
+
+
+def _text(texts: list[_Column]) -> list[tuple[_Column, str]]:
+    """The longest of the columns called like a text, else the longest text there is."""
+    known = [column for column in texts if column.named in ("text", "prompt", "context", "text_pair")]
+    chosen = known or [column for column in texts if not column.is_label] or texts
+    return [(max(chosen, key=lambda column: column.mean), "text")] if chosen else []
+
+
+def allowed(task: Task) -> list[str]:
+    """The roles a column may have for a task."""
+    own = [role.name for role in task.roles]
+    chat = [role for role in CHAT_ROLES if role not in own] if "messages" in own else []
+    return [*own, *chat, *(role for role in EXTRA if role not in own)]
+
+
+def check(roles: dict[str, str], columns: Iterable[str], task: Task) -> None:
+    """UserError when these roles cannot feed the task: an unknown column or role, one given twice, one missing."""
+    present, known = list(columns), allowed(task)
+    listed = ", ".join(shorten(column, 30) for column in present[:20])
+    for column, role in roles.items():
+        if column not in present:
+            raise _wrong(
+                f"there is no column “{shorten(column)}”; the columns are: {listed}.",
+                f"没有“{shorten(column)}”列；现有列：{listed}。",
+            )
+        if role not in known:
+            raise _wrong(
+                f"column “{shorten(column)}”: “{shorten(role)}” is no role here; use one of: {', '.join(known)}.",
+                f"“{shorten(column)}”列：“{shorten(role)}”不是可用的角色；可用：{', '.join(known)}。",
+            )
+    _check_twice(roles)
+    _check_missing(roles, listed, task)
+
+
+def _wrong(en: str, zh: str) -> UserError:
+    return UserError(f"data.roles: {en}", f"data.roles：{zh}", field="data.roles")
+
+
+def _check_twice(roles: dict[str, str]) -> None:
+    for role in dict.fromkeys(roles.values()):
+        holders = [column for column, held in roles.items() if held == role]
+        if len(holders) > 1:
+            names = ", ".join(holders)
+            raise _wrong(
+                f"the role {role} is given to {len(holders)} columns ({shorten(names)}); give it to one.",
+                f"角色 {role} 被指派给 {len(holders)} 列（{shorten(names)}）；请只保留一列。",
+            )
+
+
+def _check_missing(roles: dict[str, str], listed: str, task: Task) -> None:
+    held = set(roles.values())
+    if "messages" in allowed(task):
+        if "messages" in held or {"prompt", "response"} <= held:
+            return
+        needed, missing = "messages, or prompt and response", "messages，或 prompt 与 response"
+    else:
+        required = [role.name for role in task.roles if role.required and role.name not in held]
+        if not required:
+            return
+        needed = missing = ", ".join(required)
+    raise _wrong(
+        f"{task.label.en} needs a column for: {needed}. Give one of the columns that role: {listed}.",
+        f"{task.label.zh}需要指定列：{missing}。请从现有列中指派：{listed}。",
+    )

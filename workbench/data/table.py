@@ -1,0 +1,153 @@
+"""A file as it was read: its rows, what was refused, and how it was understood. Every reader makes a Table from a Source."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.registry import Registry
+from workbench.core.text import Text
+from workbench.data.encoding import Decoded, decode
+
+FIELD_LIMIT = 10_000_000
+"""Characters in one value at most; a longer one is a broken file, not a text to learn from."""
+COLUMN_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that was not taken: its 1-based line in the file (row in a Parquet file) and why."""
+
+    line: int
+    reason: Text
+
+
+@dataclass
+class Table:
+    """Rows by column names. `lines` tells for every row where in the file it began."""
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    refused: list[Refused] = field(default_factory=list)
+    format: str = ""
+    encoding: str = ""
+    warnings: list[Text] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+    def refuse(self, reasons: dict[int, Text]) -> Table:
+        """A copy without the rows at these positions, which are counted as refused."""
+        kept = [index for index in range(len(self.rows)) if index not in reasons]
+        refused = [Refused(self.line(index), reason) for index, reason in reasons.items()]
+        return Table(
+            self.columns,
+            [self.rows[index] for index in kept],
+            sorted([*self.refused, *refused], key=lambda item: item.line),
+            self.format,
+            self.encoding,
+            self.warnings,
+            [self.line(index) for index in kept],
+        )
+
+    def line(self, index: int) -> int:
+        """Where the row at `index` began."""
+        return self.lines[index] if index < len(self.lines) else index + 1
+
+
+@dataclass
+class Source:
+    """The bytes of a file, read once, and its text, decoded once and only when a reader asks for it."""
+
+    path: Path
+    data: bytes
+    warnings: list[Text] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The file's name, as it is quoted in messages."""
+        return shorten(self.path.name)
+
+    @property
+    def suffix(self) -> str:
+        """The extension in lower case."""
+        return self.path.suffix.lower()
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """The text and the encoding it was read with."""
+        return decode(self.data, self.name)
+
+    @property
+    def text(self) -> str:
+        """The text of the file."""
+        return self.decoded.text
+
+    def error(self, en: str, zh: str) -> UserError:
+        """A UserError that begins with the file's name."""
+        return UserError(f"{self.name}: {en}", f"{self.name}：{zh}", field="file")
+
+
+class Reader(ABC):
+    """One file format. The content decides whether a reader takes a file; the extension alone never does."""
+
+    kind: ClassVar[str]
+    label: ClassVar[Text]
+    order: ClassVar[int] = 50
+    """Readers are asked in this order; the first that claims a file reads it. Special formats come before general ones."""
+    extensions: ClassVar[tuple[str, ...]]
+    binary: ClassVar[bool] = False
+    """True when `claims` looks at `source.data` only; such readers are asked before the text is decoded."""
+
+    @abstractmethod
+    def claims(self, source: Source) -> bool:
+        """Whether the content is of this format."""
+
+    @abstractmethod
+    def read(self, source: Source) -> Table:
+        """The table in it; UserError when nothing in it can be used."""
+
+
+READERS: Registry[Reader] = Registry(Text("file format", "文件格式"), "workbench.data.readers")
+
+
+def column_names(names: Iterable[object]) -> list[str]:
+    """Names that are not empty and not given twice."""
+    made: list[str] = []
+    for number, name in enumerate(names, start=1):
+        base = str(name).replace("\ufeff", "").strip() or f"column_{number}"
+        unique, count = base, 1
+        while unique in made:
+            count += 1
+            unique = f"{base}_{count}"
+        made.append(unique)
+    return made
+
+
+def records_table(source: Source, records: list[tuple[int, Any]], refused: list[Refused], kind: str) -> Table:
+    """A table from (line, JSON value) pairs; whatever is no object is refused, missing keys become None."""
+    refused = list(refused)
+    kept: list[tuple[int, dict[str, Any]]] = []
+    for line, value in records:
+        if isinstance(value, dict) and value:
+            kept.append((line, value))
+        else:
+            refused.append(Refused(line, _not_object(value)))
+    keys = list(dict.fromkeys(key for _, value in kept for key in value))
+    names = column_names(keys)
+    pairs = list(zip(names, keys, strict=True))
+    rows = [{name: value.get(key) for name, key in pairs} for _, value in kept]
+    return Table(names, rows, refused, kind, source.decoded.encoding, lines=[line for line, _ in kept])
+
+
+def _not_object(value: Any) -> Text:
+    if value == {}:
+        return Text("an empty object", "空对象")
+    quoted = shorten(value, 30)
+    return Text(
+        f'expected an object {{"column": value, …}}, found {quoted}',
+        f'应为对象 {{"列名": 值, …}}，实际为 {quoted}',
+    )

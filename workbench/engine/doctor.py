@@ -1,0 +1,51 @@
+"""What this machine has and what will work on it. Imports torch only to ask about the GPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+
+from workbench import ASSETS
+from workbench.core.workspace import Workspace
+
+PACKAGES = (
+    "gradio",
+    "torch",
+    "transformers",
+    "datasets",
+    "peft",
+    "accelerate",
+    "evaluate",
+    "pandas",
+    "plotly",
+)
+
+
+def examine(workspace: Workspace) -> dict[str, Any]:
+    """Facts by name."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "free_disk_gb": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+        "starter_encoder": (ASSETS / "models" / "all-MiniLM-L6-v2" / "model.safetensors").is_file(),
+        "starter_chat": (ASSETS / "models" / "lumo" / "model.safetensors").is_file(),
+        **{name: installed(name) for name in PACKAGES},
+    }
+
+
+def installed(name: str) -> str:
+    """A package's version, or "missing"."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

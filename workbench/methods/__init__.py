@@ -1,0 +1,1 @@
+"""A file per method. Siblings never import one another."""

@@ -1,0 +1,1 @@
+"""A file per family of metrics. Siblings never import one another."""

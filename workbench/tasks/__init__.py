@@ -1,0 +1,1 @@
+"""A file per task. Siblings never import one another."""

@@ -1,0 +1,1 @@
+"""The page. gradio is imported only here; torch never."""

@@ -1,0 +1,167 @@
+"""The web application: FastAPI behind the guard, the page mounted once per language at /en/ and /zh/."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from workbench import ASSETS
+from workbench.core.errors import UserError
+from workbench.core.text import LANGS, Lang
+from workbench.core.workspace import Workspace
+from workbench.ui.feed import Feed
+from workbench.ui.guard import LOOPBACK, Guard, is_loopback
+
+UPLOAD_LIMIT = "2gb"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where the page is served and who may come in."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    lang: Lang | None = None
+    password: str | None = None
+
+    @property
+    def open_to_others(self) -> bool:
+        """Whether anyone but this machine can reach it."""
+        return self.share or not is_loopback(self.host)
+
+    def locked(self) -> Door:
+        """The same door with a password, made up when none was given, wherever others can reach it."""
+        if not self.open_to_others or self.password:
+            return self
+        return Door(self.host, self.port, self.share, self.lang, secrets.token_urlsafe(16))
+
+
+def theme() -> Any:
+    """A plain base; the look is in assets/theme.css. No font is fetched."""
+    import gradio as gr
+
+    stack = ["Inter", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "system-ui", "sans-serif"]
+    return gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        font=stack,
+        font_mono=["JetBrains Mono", "Consolas", "monospace"],
+    )
+
+
+def create(workspace: Workspace, door: Door) -> Guard:
+    """The guarded application."""
+    import gradio as gr
+
+    from workbench.ui.page import build
+
+    gr.set_static_paths([])
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _front_routes(app, door)
+    feed = Feed()
+    head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
+    for lang in LANGS:
+        app = gr.mount_gradio_app(
+            app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
+            footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
+            enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
+            theme=theme(), css_paths=[ASSETS / "theme.css"], head=head, favicon_path=str(ASSETS / "favicon.svg"),
+        )  # fmt: skip
+    return Guard(app, hosts=None if door.open_to_others else LOOPBACK, password=door.password)
+
+
+def _front_routes(app: FastAPI, door: Door) -> None:
+    @app.get("/health")
+    def health() -> JSONResponse:
+        return JSONResponse({"ok": True})
+
+    @app.get("/")
+    def front(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"/{chosen_language(request, door.lang)}/", status_code=307)
+
+    @app.middleware("http")
+    async def remember(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        for lang in LANGS:
+            if request.url.path == f"/{lang}/" and request.method == "GET":
+                response.set_cookie("lang", lang, max_age=31_536_000, samesite="lax", httponly=True)
+        return response
+
+
+def chosen_language(request: Request, fixed: Lang | None) -> Lang:
+    """What was chosen before (cookie), else --lang, else what the browser asks for."""
+    cookie = request.cookies.get("lang")
+    if cookie in LANGS:
+        return cookie
+    if fixed:
+        return fixed
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        if part.strip().startswith("zh"):
+            return "zh"
+        if part.strip().startswith("en"):
+            return "en"
+    return "en"
+
+
+def check_port(door: Door) -> None:
+    """UserError when the port is taken, before anything slow happens."""
+    family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((door.host, door.port))
+        except OSError as error:
+            raise UserError(
+                f"Port {door.port} on {door.host} cannot be used ({error.strerror}); stop what uses it or choose another "
+                f"with --port {door.port + 1}.",
+                f"{door.host} 的端口 {door.port} 无法使用（{error.strerror}）；请停止占用它的程序，或用 --port {door.port + 1} 换一个。",
+                field="--port",
+            ) from error
+
+
+def serve(workspace: Workspace, door: Door) -> None:
+    """Serve until interrupted. Runs go on when this ends: they are processes of their own."""
+    import uvicorn
+
+    from workbench.engine.supervisor import Supervisor
+
+    check_port(door)
+    door = door.locked()
+    app = create(workspace, door)
+    Supervisor(workspace).start()
+    config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none")
+    server = uvicorn.Server(config)
+    _announce(door, workspace.root)
+    if door.share:
+        _share(door)
+    server.run()
+
+
+def _announce(door: Door, root: Path) -> None:
+    shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
+    print(f"Workbench · 工作台  http://{shown}:{door.port}", flush=True)
+    print(f"Workspace · 工作区  {root}", flush=True)
+    if door.password:
+        print(f"User · 用户 workbench   Password · 密码 {door.password}", flush=True)
+
+
+def _share(door: Door) -> None:
+    """Open Gradio's tunnel to this port; the password was set before."""
+    from gradio import networking
+
+    try:
+        address = networking.setup_tunnel("127.0.0.1", door.port, secrets.token_urlsafe(32), None, None)
+        print(f"Share · 分享  {address}", flush=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        print(
+            f"No share link could be made ({reason}); the page is served locally. 无法建立分享链接，仅在本机提供。",
+            flush=True,
+        )

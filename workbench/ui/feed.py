@@ -1,0 +1,100 @@
+"""What a page knows of a run while it runs: read from the event log by byte offset, kept per run, never more than needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.events import LIFECYCLE, TERMINAL, Event
+from workbench.core.run import Run
+
+POINTS = 1200
+
+
+@dataclass
+class RunView:
+    """The facts of one run so far."""
+
+    run: Run
+    offset: int = 0
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    evals: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    phase: str = ""
+    end: Event | None = None
+    stride: int = 1
+    seen: int = 0
+
+    def read(self) -> bool:
+        """Take in what was appended; True when there was something new."""
+        events, self.offset = self.run.events(self.offset)
+        for event in events:
+            self._take(event)
+        return bool(events)
+
+    def _take(self, event: Event) -> None:
+        facts = {**event.facts, "time": event.time}
+        self.last[event.kind] = facts
+        if event.kind == "step":
+            self._step(facts)
+        elif event.kind == "eval":
+            self.evals.append(facts)
+        elif event.kind == "note":
+            self.notes.append(facts)
+        elif event.kind == "phase":
+            self.phase = str(facts.get("phase", ""))
+        if event.kind in LIFECYCLE:
+            self.end = event if event.kind in TERMINAL else None
+
+    def _step(self, facts: dict[str, Any]) -> None:
+        """Keep at most POINTS steps: when full, every second one goes and the stride doubles."""
+        self.seen += 1
+        if self.seen % self.stride == 0:
+            self.steps.append(facts)
+        if len(self.steps) > POINTS:
+            self.steps = self.steps[::2]
+            self.stride *= 2
+
+    @property
+    def step(self) -> dict[str, Any]:
+        """The newest step's facts."""
+        return self.last.get("step", {})
+
+    @property
+    def share(self) -> float:
+        """How much of the training is done, 0 to 1."""
+        total = float(self.step.get("total") or 0)
+        return float(self.step.get("step") or 0) / total if total else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds of training left, once five steps have been seen."""
+        done, total = int(self.step.get("step") or 0), int(self.step.get("total") or 0)
+        seconds = self.step.get("seconds")
+        if done < 5 or not isinstance(seconds, (int, float)):
+            return None
+        return max(0.0, seconds / done * (total - done))
+
+
+class Feed:
+    """Views of the runs that are being looked at; the least recently used ones are forgotten."""
+
+    def __init__(self, keep: int = 16) -> None:
+        self._views: OrderedDict[str, RunView] = OrderedDict()
+        self._lock = threading.Lock()
+        self._keep = keep
+
+    def view(self, run: Run) -> RunView:
+        """The up-to-date view of a run."""
+        with self._lock:
+            view = self._views.get(run.id)
+            if view is None:
+                view = self._views[run.id] = RunView(run)
+            self._views.move_to_end(run.id)
+            while len(self._views) > self._keep:
+                self._views.popitem(last=False)
+            view.read()
+            return view

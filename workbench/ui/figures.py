@@ -1,0 +1,140 @@
+"""Plotly figures in one look: transparent paper, horizontal grid only, direct labels, zoom kept between ticks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from workbench.ui.feed import RunView
+from workbench.ui.words import Words
+
+PINE, GREY, AMBER = "#0f7565", "#9a948a", "#b7791f"
+FONT = 'Inter, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif'
+
+
+def _figure(height: int = 300, **layout: Any) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 13, "color": "#6b665d"},
+        margin={"l": 52, "r": 24, "t": 28, "b": 44},
+        height=height,
+        showlegend=False,
+        uirevision="keep",
+        hoverlabel={"font": {"family": FONT}},
+        **layout,
+    )
+    figure.update_xaxes(showgrid=False, zeroline=False, linecolor="#cfc8bb")
+    figure.update_yaxes(gridcolor="rgba(154,148,138,.25)", zeroline=False)
+    return figure
+
+
+def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
+    """Exponential moving average with bias correction (Kingma & Ba, 2015, section 3)."""
+    result, mean, norm = [], 0.0, 0.0
+    for value in values:
+        mean = weight * mean + (1 - weight) * value
+        norm = weight * norm + (1 - weight)
+        result.append(mean / norm)
+    return result
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None (events carry "nan" as text): a gap in the curve, never a 0."""
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def loss_curve(view: RunView, words: Words) -> go.Figure:
+    """Training loss (raw, pale; smoothed, strong) and held-out loss (points) over steps."""
+    figure = _figure(340)
+    points = [(step["step"], number(step.get("loss"))) for step in view.steps if "step" in step]
+    steps = [step for step, _ in points]
+    figure.add_scatter(
+        x=steps, y=[loss for _, loss in points], mode="lines", line={"color": "rgba(15,117,101,.25)", "width": 1},
+        name=words("loss"), hoverinfo="skip",
+    )  # fmt: skip
+    finite = [(step, loss) for step, loss in points if loss is not None]
+    figure.add_scatter(
+        x=[step for step, _ in finite], y=smooth([loss for _, loss in finite]), mode="lines",
+        line={"color": PINE, "width": 2.5}, name=words("train_loss"),
+    )  # fmt: skip
+    held = [(point["step"], number(point.get("loss"))) for point in view.evals if "step" in point]
+    if held:
+        figure.add_scatter(
+            x=[step for step, _ in held], y=[loss for _, loss in held], mode="lines+markers",
+            line={"color": AMBER, "width": 1.5, "dash": "dot"}, marker={"size": 8}, name=words("heldout_loss"),
+        )  # fmt: skip
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
+    figure.update_xaxes(title=words("step"))
+    figure.update_yaxes(title=words("loss"))
+    return figure
+
+
+def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str, words: Words) -> go.Figure:
+    """Rows: the true label; columns: what the model said. One hue from 0; the number in every cell."""
+    figure = _figure(320, title={"text": title, "font": {"size": 14}, "x": 0})
+    shown = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
+    figure.add_heatmap(
+        z=matrix, x=shown, y=shown, colorscale=[[0, "rgba(15,117,101,.04)"], [1, PINE]], showscale=False,
+        texttemplate="%{z}" if len(labels) <= 12 else None, zmin=0,
+    )  # fmt: skip
+    figure.update_xaxes(title=words("model_said"), type="category")
+    figure.update_yaxes(title=words("true_label"), type="category", autorange="reversed")
+    return figure
+
+
+def before_after(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None], str]]) -> go.Figure:
+    """Grouped bars: one group per metric, one bar per (label, values, colour) row; before is hollow."""
+    figure = _figure(300, barmode="group")
+    for label, values, colour in rows:
+        hollow = colour == GREY
+        figure.add_bar(
+            x=list(names), y=list(values), name=label,
+            marker={"color": "rgba(0,0,0,0)" if hollow else colour, "line": {"color": colour, "width": 2}},
+            texttemplate="%{y:.1%}", textposition="outside",
+        )  # fmt: skip
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0})
+    figure.update_yaxes(range=[0, 1.12], tickformat=".0%")
+    return figure
+
+
+def counts(labels: Sequence[str], values: Sequence[int], height: int = 220) -> go.Figure:
+    """Horizontal bars of counts, largest first, with the number at the end of each."""
+    figure = _figure(height)
+    figure.add_bar(
+        x=list(values), y=list(labels), orientation="h", marker={"color": PINE},
+        texttemplate="%{x}", textposition="outside", cliponaxis=False,
+    )  # fmt: skip
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+    figure.update_xaxes(visible=False)
+    return figure
+
+
+def histogram(edges: Sequence[float], values: Sequence[int], title: str) -> go.Figure:
+    """A histogram from its edges (one more than values)."""
+    figure = _figure(220)
+    middles = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
+    figure.add_bar(x=middles, y=list(values), marker={"color": PINE})
+    figure.update_layout(bargap=0.06)
+    figure.update_xaxes(title=title)
+    return figure
+
+
+def probabilities(rows: Sequence[tuple[str, dict[str, float], str]]) -> go.Figure:
+    """What a classifier thinks: bars per label for each (name, label → probability, colour)."""
+    figure = _figure(280, barmode="group")
+    for name, chances, colour in rows:
+        hollow = colour == GREY
+        figure.add_bar(
+            x=list(chances.values()), y=list(chances), orientation="h", name=name,
+            marker={"color": "rgba(0,0,0,0)" if hollow else colour, "line": {"color": colour, "width": 2}},
+            texttemplate="%{x:.0%}", textposition="outside", cliponaxis=False,
+        )  # fmt: skip
+    figure.update_layout(showlegend=len(rows) > 1, legend={"orientation": "h", "y": 1.15, "x": 0})
+    figure.update_xaxes(range=[0, 1.1], tickformat=".0%")
+    figure.update_yaxes(type="category", automargin=True)
+    return figure

@@ -1,0 +1,152 @@
+"""The one place that turns knobs into components. Label, help, bounds and choices come from the knob's declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from workbench.core.knob import Knob, base_type, knobs
+from workbench.ui.draft import Draft
+from workbench.ui.words import Words
+
+
+class Form:
+    """Fields by dotted recipe path. Every change is saved into the draft and checked beside its field."""
+
+    def __init__(self, words: Words, draft: Draft) -> None:
+        self.words = words
+        self.draft = draft
+        self.fields: dict[str, Any] = {}
+        self.groups: dict[str, list[tuple[str, Any]]] = {}
+
+    @property
+    def components(self) -> list[Any]:
+        """All components, in the order of `fields`."""
+        return list(self.fields.values())
+
+    def section(self, prefix: str, section: type[BaseModel], advanced: bool, skip: tuple[str, ...] = ()) -> None:
+        """Lay out the simple or the advanced knobs of a section, two to a row."""
+        wanted = [
+            (name, pair) for name, pair in knobs(section).items() if pair[1].advanced == advanced and name not in skip
+        ]
+        for start in range(0, len(wanted), 2):
+            with gr.Row(elem_classes="pair"):
+                for name, (field, made) in wanted[start : start + 2]:
+                    self.fields[f"{prefix}.{name}"] = self.component(f"{prefix}.{name}", field, made)
+
+    def kind_sections(self, part: str, entries: list[Any], advanced: bool, skip: tuple[str, ...] = ()) -> None:
+        """The knobs of every kind of a registry, one group visible at a time. Paths are `method:lora.rank`."""
+        current = self.draft.get(f"{part}.kind")
+        for entry in entries:
+            mine = [name for name, (_, made) in knobs(entry.section).items() if made.advanced == advanced]
+            if not [name for name in mine if name not in skip]:
+                continue
+            with gr.Column(visible=entry.kind == current, elem_classes="plain") as group:
+                self.section(f"{part}:{entry.kind}", entry.section, advanced, skip)
+            self.groups.setdefault(part, []).append((entry.kind, group))
+
+    def component(self, path: str, field: FieldInfo, made: Knob) -> Any:
+        """The component for one knob: a box to tick, a choice, a number or a line of text."""
+        name = path.rsplit(".", 1)[-1]
+        facts = {
+            "label": f"{self.words.say(made.label)} · {name}",
+            "info": self.words.say(made.help),
+            "value": self.value(path, field),
+            "interactive": True,
+            "elem_id": "field-" + path.replace(".", "-").replace(":", "-"),
+        }
+        kind = base_type(field)
+        if made.choices:
+            return gr.Dropdown(choices=[(self.words.say(text), value) for value, text in made.choices], **facts)
+        if kind is bool:
+            return gr.Checkbox(**facts)
+        if kind in (int, float):
+            return gr.Number(precision=0 if kind is int else None, step=1 if kind is int else 0.0001, **facts)
+        return gr.Textbox(**facts)
+
+    def value(self, path: str, field: FieldInfo) -> Any:
+        """The draft's value of a field, or its default (also for kinds that are not chosen now)."""
+        part, _, name = path.rpartition(".")
+        base, _, kind = part.partition(":")
+        if kind and self.draft.get(f"{base}.kind") != kind:
+            return field.default
+        value = self.draft.get(f"{base}.{name}")
+        return field.default if value is None else value
+
+    def refresh(self) -> list[Any]:
+        """Updates that bring every field in line with the draft."""
+        return [gr.update(value=self.value(path, self._field(path))) for path in self.fields]
+
+    def group_updates(self, part: str) -> list[Any]:
+        """Updates that show the groups of the chosen kind only."""
+        current = self.draft.get(f"{part}.kind")
+        return [gr.update(visible=kind == current) for kind, _ in self.groups.get(part, [])]
+
+    def take(self, values: tuple[Any, ...] | list[Any]) -> None:
+        """Save all visible values into the draft (the fields of kinds that are not chosen are left out)."""
+        changes = {}
+        for path, value in zip(self.fields, values, strict=True):
+            plain = self.plain(path)
+            if plain is not None:
+                changes[plain] = value
+        self.draft.put(changes)
+
+    def plain(self, path: str) -> str | None:
+        """`method:lora.rank` → `method.rank`, or None when another kind is chosen."""
+        part, _, name = path.rpartition(".")
+        base, _, kind = part.partition(":")
+        if kind and self.draft.get(f"{base}.kind") != kind:
+            return None
+        return f"{base}.{name}"
+
+    def _field(self, path: str) -> FieldInfo:
+        component_section = self._sections[path.rpartition(".")[0]]
+        return component_section.model_fields[path.rsplit(".", 1)[-1]]
+
+    @property
+    def _sections(self) -> dict[str, type[BaseModel]]:
+        from workbench.core.method import METHODS
+        from workbench.core.recipe import Recipe
+        from workbench.core.task import TASKS
+
+        found: dict[str, type[BaseModel]] = {f"method:{entry.kind}": entry.section for entry in METHODS.all()}
+        found |= {f"task:{entry.kind}": entry.section for entry in TASKS.all()}
+        for name, field in Recipe.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                found.setdefault(name, field.annotation)
+        return found
+
+    def wire(self, after: Callable[[], Any], outputs: list[Any]) -> None:
+        """Save on every change, show what is wrong beside the field, then refresh `outputs` with `after()`."""
+        for path, component in self.fields.items():
+            listeners = [component.blur, component.submit] if hasattr(component, "submit") else [component.input]
+            for listen in listeners:
+                listen(
+                    self._saver(path, after),
+                    [component],
+                    outputs,
+                    validator=self._checker(path),
+                    queue=False,
+                    show_progress="hidden",
+                )
+
+    def _saver(self, path: str, after: Callable[[], Any]) -> Callable[[Any], Any]:
+        def save(value: Any) -> Any:
+            plain = self.plain(path)
+            if plain is not None:
+                self.draft.put({plain: value})
+            return after()
+
+        return save
+
+    def _checker(self, path: str) -> Callable[[Any], Any]:
+        def check(value: Any) -> Any:
+            plain = self.plain(path)
+            error = self.draft.problem(plain, value) if plain else None
+            return gr.validate(error is None, error.say(self.words.lang) if error else "")
+
+        return check

@@ -1,0 +1,122 @@
+"""The page in one language: rail, seven pages, job bar. What the tabs share is handed to them as a `Page`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from workbench.core.run import ENDED, Run, all_runs
+from workbench.core.text import Lang
+from workbench.core.workspace import Workspace
+from workbench.ui.draft import Draft
+from workbench.ui.feed import Feed
+from workbench.ui.notices import esc, progress
+from workbench.ui.words import Words
+
+NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
+
+
+@dataclass
+class Page:
+    """What every tab gets. `pulse` is a hidden counter: raise it and every registered view is drawn again."""
+
+    words: Words
+    workspace: Workspace
+    feed: Feed
+    draft: Draft
+    pulse: Any = None
+    run: Any = None
+    tick: Any = None
+    views: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
+
+    def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+        """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
+        self.views.append((fn, inputs, outputs))
+
+    def run_choices(self) -> list[tuple[str, str]]:
+        """(label, id) of every run, newest first."""
+        return [(run.id, run.id) for run in all_runs(self.workspace)]
+
+
+def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
+    """The whole page as Blocks."""
+    from workbench.ui.tabs import chat, data, evaluate, learn, model, runs, train
+
+    words = Words(lang)
+    page = Page(words, workspace, feed, Draft(workspace))
+    with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
+        page.pulse = gr.Number(0, visible=False)
+        page.run = gr.Textbox("", visible=False)
+        page.tick = gr.Timer(1.0)
+        gr.HTML(rail(words), elem_classes="rail-block", padding=False)
+        for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
+            with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
+                tab.build(page)
+        bar = gr.HTML(job_bar(page), elem_classes="bar-block", padding=False)
+        page.tick.tick(lambda: job_bar(page), None, bar, show_progress="hidden", queue=False)
+        for fn, inputs, outputs in page.views:
+            gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
+    return blocks
+
+
+def rail(words: Words) -> str:
+    """The left rail in work order, the language switch and the theme switch."""
+    buttons = "".join(
+        f'<button type="button" data-go="{name}"><span class="n" aria-hidden="true">{index}</span>'
+        f"{esc(words(f'nav_{name}'))}<small>g {name[0]}</small></button>"
+        for index, name in enumerate(NAMES, 1)
+    )
+    zh, en = ("<span>中文</span>", '<a href="/en/" lang="en">EN</a>')
+    if words.lang == "en":
+        zh, en = ('<a href="/zh/" lang="zh">中文</a>', "<span>EN</span>")
+    return (
+        f'<div id="rail"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
+        f'<nav aria-label="{esc(words("pages"))}">{buttons}</nav></div>'
+        f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button></div>'
+    )
+
+
+def job_bar(page: Page) -> str:
+    """The line at the bottom of every page: what runs now, how far it is, or that nothing runs."""
+    words = page.words
+    runs = all_runs(page.workspace)[:20]
+    active = next((run for run in runs if run.status == "running"), None)
+    waiting = sum(run.status == "queued" for run in runs)
+    if active is None:
+        newest = next((run for run in runs if run.status in ENDED), None)
+        text = (
+            words("bar_idle")
+            if newest is None
+            else words("bar_last", run=newest.id, status=words(f"status_{newest.status}"))
+        )
+        go = "train" if newest is None else "evaluate"
+        return f'<div id="jobs"><span class="what">{esc(text)}</span><button data-go="{go}">{esc(words(f"bar_go_{go}"))}</button></div>'
+    return _active_bar(page, active, waiting)
+
+
+def _active_bar(page: Page, run: Run, waiting: int) -> str:
+    words = page.words
+    view = page.feed.view(run)
+    step = view.step
+    label = words(f"phase_{view.phase}") if view.phase else words("phase_start")
+    if view.phase == "train" and step:
+        label = f"{label} {step.get('step')}/{step.get('total')} · {clock(view.remaining, words)}"
+    more = f" · {words('bar_waiting', n=waiting)}" if waiting else ""
+    bar = progress(view.share, "").split("<small>")[0]
+    return (
+        f'<div id="jobs"><span class="pill running">{esc(words("status_running"))}</span>{bar}'
+        f'<span class="what">{esc(run.id)} · {esc(label)}{esc(more)}</span>'
+        f'<button data-go="runs">{esc(words("bar_go_runs"))}</button></div>'
+    )
+
+
+def clock(seconds: float | None, words: Words) -> str:
+    """Remaining time in words."""
+    if seconds is None:
+        return words("eta_unknown")
+    if seconds < 90:
+        return words("eta_seconds", n=max(1, round(seconds)))
+    return words("eta_minutes", n=round(seconds / 60))

@@ -1,0 +1,156 @@
+"""Train: task, method and hyper-parameters on the left; what will happen, and the start button, on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from workbench.core.errors import UserError
+from workbench.core.method import METHODS
+from workbench.core.recipe import Recipe
+from workbench.core.sections import ComputeSection, EvaluationSection, TrainingSection
+from workbench.core.task import TASKS
+from workbench.engine import supervisor
+from workbench.ui.form import Form
+from workbench.ui.notices import esc, facts, heading, problem, tag
+from workbench.ui.page import Page
+
+SKIP = ("kind", "id", "dataset", "version")
+
+
+def build(page: Page) -> None:
+    """Form and preview, then the wiring."""
+    words = page.words
+    gr.HTML(heading(words("train_title"), words("train_text")), padding=False)
+    form = Form(words, page.draft)
+    with gr.Row(elem_classes="two"):
+        with gr.Column(scale=2, min_width=320):
+            task, method = _kinds(page)
+            _fields(page, form)
+        with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
+            preview = gr.HTML(padding=False)
+            notice = gr.HTML(padding=False)
+            start = gr.Button(words("start"), variant="primary", elem_id="start")
+    _wire(page, form, (task, method), (preview, notice, start))
+
+
+def _kinds(page: Page) -> tuple[Any, Any]:
+    words = page.words
+    task = gr.Radio(
+        [(words.say(entry.label), entry.kind) for entry in TASKS.all()],
+        value=page.draft.get("task.kind"), label=words("task"), elem_id="task-kind", interactive=True,
+    )  # fmt: skip
+    method = gr.Radio(
+        [(words.say(entry.label), entry.kind) for entry in METHODS.all()],
+        value=page.draft.get("method.kind"), label=words("method"), elem_id="method-kind", interactive=True,
+    )  # fmt: skip
+    return task, method
+
+
+def _fields(page: Page, form: Form) -> None:
+    from workbench.core.recipe import DataSection
+
+    form.kind_sections("method", METHODS.all(), False, SKIP)
+    form.section("training", TrainingSection, False)
+    form.kind_sections("task", TASKS.all(), False, SKIP)
+    form.section("data", DataSection, False, SKIP)
+    with gr.Accordion(page.words("advanced"), open=False):
+        form.kind_sections("method", METHODS.all(), True, SKIP)
+        form.section("training", TrainingSection, True)
+        form.section("compute", ComputeSection, True)
+        form.section("evaluation", EvaluationSection, True)
+
+
+def _wire(page: Page, form: Form, kinds: tuple[Any, Any], right: tuple[Any, Any, Any]) -> None:
+    task, method = kinds
+    preview, notice, start = right
+    groups = [group for part in ("task", "method") for _, group in form.groups.get(part, [])]
+    page.view(lambda: [page.draft.get("task.kind"), page.draft.get("method.kind")], [], [task, method])
+    page.view(lambda: [*form.refresh(), *_groups(form)], [], [*form.components, *groups])
+    page.view(lambda: [_preview(page), "", _label(page)], [], [preview, notice, start])
+    raised = {"inputs": [task, page.pulse], "outputs": [page.pulse], "queue": False}
+    task.input(lambda kind, pulse: _choose(page.draft.choose_task, kind, pulse), **raised)
+    raised["inputs"] = [method, page.pulse]
+    method.input(lambda kind, pulse: _choose(page.draft.choose_method, kind, pulse), **raised)
+    form.wire(lambda: [_preview(page), "", _label(page)], [preview, notice, start])
+    start.click(
+        lambda pulse, *values: _start(page, form, pulse, values),
+        [page.pulse, *form.components],
+        [notice, page.run, page.pulse],
+    ).then(None, [page.run, notice], None, js="(run, notice) => { if (!notice) wbGo('runs'); }")
+
+
+def _groups(form: Form) -> list[Any]:
+    return [*form.group_updates("task"), *form.group_updates("method")]
+
+
+def _choose(choose: Any, kind: str, pulse: float) -> float:
+    choose(kind)
+    return pulse + 1
+
+
+def _label(page: Page) -> Any:
+    """The start button says what is missing."""
+    key = "start"
+    if not page.draft.get("data.dataset"):
+        key = "start_needs_data"
+    elif not page.draft.get("model.id"):
+        key = "start_needs_model"
+    return gr.update(value=page.words(key))
+
+
+def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...]) -> Any:
+    """Check everything, then hand the recipe to the supervisor; the run's folder exists when this returns."""
+    try:
+        form.take(values)
+        run = supervisor.start(page.workspace, page.draft.recipe())
+    except UserError as error:
+        return problem(error, page.words.lang), gr.skip(), gr.skip()
+    return "", run.id, pulse + 1
+
+
+def _preview(page: Page) -> str:
+    """What a press on the button would do, in words and numbers."""
+    words = page.words
+    try:
+        recipe = page.draft.recipe()
+    except UserError as error:
+        return problem(error, words.lang)
+    method, task = METHODS.get(recipe.method.kind), TASKS.get(recipe.task.kind)
+    pairs = [
+        (words("task"), words.say(task.label)),
+        (words("dataset"), f"{recipe.data.dataset}{_rows(page, recipe)}"),
+        (words("model"), recipe.model.id),
+        (words("method"), words.say(method.label)),
+        (words("effective_batch"), _batch(recipe)),
+        (words("rate"), f"{recipe.training.learning_rate:g}"),
+        (words("epochs"), f"{recipe.training.num_train_epochs:g}"),
+    ]
+    title = tag("h2", esc(words("preview")))
+    warning = method.fits(task)
+    note = problem(words.say(warning), words.lang) if warning else ""
+    return tag("div", title + facts(pairs) + note, class_="card")
+
+
+def _batch(recipe: Recipe) -> str:
+    training = recipe.training
+    size = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    return str(size)
+
+
+def _rows(page: Page, recipe: Recipe) -> str:
+    from workbench.data import library
+
+    try:
+        dataset = library.find(page.workspace, recipe.data.dataset, recipe.data.version)
+    except UserError:
+        return f" · {page.words('dataset_missing')}"
+    rows = int(dataset.meta.get("rows") or 0)
+    limit = recipe.data.max_rows
+    used = min(rows, limit) if limit else rows
+    steps = -(-used // (recipe.training.per_device_train_batch_size * recipe.training.gradient_accumulation_steps))
+    total = (
+        recipe.training.max_steps if recipe.training.max_steps > 0 else round(steps * recipe.training.num_train_epochs)
+    )
+    return f" · {page.words('rows_steps', rows=used, steps=total)}"

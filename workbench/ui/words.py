@@ -1,0 +1,36 @@
+"""Every word the page shows, by key, from assets/locales/ui.yaml (one file, both languages side by side)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import yaml
+
+from workbench import ASSETS
+from workbench.core.text import Lang, Text
+
+
+@cache
+def catalogue() -> dict[str, Text]:
+    """All entries: key → Text."""
+    raw = yaml.safe_load((ASSETS / "locales" / "ui.yaml").read_text(encoding="utf-8"))
+    return {key: Text(entry["en"], entry["zh"]) for key, entry in raw.items()}
+
+
+class Words:
+    """The words of one language: `words("start")`, or `words("rows", n=3)` to fill in values."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang: Lang = lang
+
+    def __call__(self, key: str, **values: object) -> str:
+        text = catalogue()[key].say(self.lang)
+        return text.format(**values) if values else text
+
+    def say(self, text: Text) -> str:
+        """A Text in this language."""
+        return text.say(self.lang)
+
+    def pick(self, both: object) -> str:
+        """The right side of an {"en", "zh"} mapping, as events and reports carry them."""
+        return str(both.get(self.lang) or both.get("en") or "") if isinstance(both, dict) else str(both or "")
