@@ -90,6 +90,10 @@ def test_every_user_error_in_the_source_has_chinese() -> None:
     for path in (ROOT / "workbench").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "UserError" and len(node.args) >= 2:
-                words = "".join(part.value for part in ast.walk(node.args[1]) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+                words = "".join(
+                    part.value
+                    for part in ast.walk(node.args[1])
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
                 plain = isinstance(node.args[1], (ast.Constant, ast.JoinedStr))
                 assert not plain or HAN.search(words), f"{path.name}:{node.lineno}"

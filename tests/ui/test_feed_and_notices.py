@@ -12,7 +12,13 @@ from workbench.ui import figures, notices
 from workbench.ui.feed import POINTS, Feed
 from workbench.ui.words import Words
 
-PAYLOADS = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "${alert(1)}", "'onmouseover='x"]
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "${alert(1)}",
+    "'onmouseover='x",
+]
 
 
 def started(workspace: Workspace) -> tuple[run.Run, EventWriter]:

@@ -19,7 +19,9 @@ SPEAKERS = {
     "system": "system developer 系统",
 }
 ROLE = {word: role for role, words in SPEAKERS.items() for word in words.split()}
-TOOLS = frozenset(("tool", "tools", "function", "function_call", "tool_call", "tool_response", "observation", "ipython"))
+TOOLS = frozenset(
+    ("tool", "tools", "function", "function_call", "tool_call", "tool_response", "observation", "ipython")
+)
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 Message = dict[str, str]
 

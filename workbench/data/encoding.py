@@ -1,6 +1,6 @@
-"""Bytes to text, with the encoding named. UTF-8 first, then marks and NULs, then Chinese judged by how common its characters are.
+"""Bytes to text, with the encoding named: marks and NULs, UTF-8, then Chinese judged by how common its characters are.
 
-General detectors guess short GBK files wrong, and a learner's first file is short: so a strict decode is scored against the
+General detectors guess short GBK files wrong, and a learner's first file is short: so a decode is scored against the
 characters people really write, and charset-normalizer is asked only when that stays unclear.
 What it does not know: languages other than Chinese and Western European ones are left to charset-normalizer.
 """
@@ -17,6 +17,7 @@ from workbench.core.text import Text
 MARK = "\udcff"
 """Stands for bytes that could not be decoded; rows that hold it are refused later, with their line."""
 SAMPLE = 1 << 16
+CHINESE = ("gb18030", "cp950")
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
     (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32"),
@@ -95,32 +96,43 @@ def _by_nuls(data: bytes) -> Decoded | None:
 
 
 def _utf8(data: bytes) -> Decoded | None:
-    text = data.decode("utf-8", "workbench-mark")
-    nuls, bad = text.count("\0"), text.count(MARK)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _damaged_utf8(data, data.rfind(b"\n", 0, error.start) + 1)
+    nuls = text.count("\0")
     if nuls * 100 > len(text):
         return None
-    foreign = sum(not char.isascii() for char in text[:SAMPLE]) if bad else 0
-    if bad and text[:SAMPLE].count(MARK) * 5 > foreign:
-        return None
-    if bad:
-        return Decoded(
-            text,
-            "utf-8",
-            Text("read as UTF-8; some bytes in it are damaged", "按 UTF-8 读取；其中有损坏的字节"),
-        )
     if nuls:
         warning = Text(f"{nuls} NUL characters were left out", f"去掉了 {nuls} 个 NUL 字符")
         return Decoded(text.replace("\0", ""), "utf-8", warning)
     return Decoded(text, "utf-8")
 
 
+def _damaged_utf8(data: bytes, start: int) -> Decoded | None:
+    """UTF-8 with a few wrong bytes, judged where the first of them is; None when it is another encoding."""
+    near = data[start : start + SAMPLE].decode("utf-8", "workbench-mark")
+    if near.count(MARK) * 5 > sum(not char.isascii() for char in near):
+        return None
+    warning = Text("read as UTF-8; some bytes in it are damaged", "按 UTF-8 读取；其中有损坏的字节")
+    return Decoded(data.decode("utf-8", "workbench-mark"), "utf-8", warning)
+
+
+def _sample(data: bytes) -> bytes:
+    """The part to judge by: from the first byte that is not ASCII on."""
+    found = re.search(rb"[\x80-\xff]", data)
+    start = found.start() if found else 0
+    return data[start : start + SAMPLE]
+
+
 def _western(data: bytes) -> Decoded | None:
     """cp1252: accented letters stand alone among ASCII, while the bytes of Chinese come in pairs."""
-    high = re.findall(rb"[\x80-\xff]+", data[:SAMPLE])
+    sample = _sample(data)
+    high = re.findall(rb"[\x80-\xff]+", sample)
     alone = sum(len(run) == 1 for run in high)
-    if b"\0" in data[:SAMPLE] or alone < 0.8 * sum(map(len, high)):
+    if b"\0" in data[:SAMPLE] or alone < 0.6 * sum(map(len, high)):
         return None
-    best = max(_score(_strict(data[:SAMPLE], codec)) for codec in ("gb18030", "cp950"))
+    best = max(_score(sample, codec) for codec in CHINESE)
     try:
         return None if best > 0.3 else Decoded(data.decode("cp1252"), "cp1252", _read_as("Windows-1252"))
     except UnicodeDecodeError:
@@ -130,9 +142,10 @@ def _western(data: bytes) -> Decoded | None:
 def _chinese(data: bytes) -> Decoded | None:
     if b"\0" in data[:SAMPLE]:
         return None
-    scores = {codec: _score(_strict(data[:SAMPLE], codec)) for codec in ("gb18030", "cp950")}
+    sample = _sample(data)
+    scores = {codec: _score(sample, codec) for codec in CHINESE}
     codec = max(scores, key=lambda name: scores[name])
-    sure = 0.55 if len(data) > 200 else 0.2
+    sure = 0.55 if len(sample) > 200 else 0.2
     if scores[codec] < sure:
         return None
     return _named(data, codec)
@@ -147,15 +160,11 @@ def _named(data: bytes, codec: str) -> Decoded:
         return Decoded(data.decode("gb18030", "workbench-mark"), "gb18030", _read_as("GB18030"))
 
 
-def _strict(data: bytes, codec: str) -> str:
-    return data.decode(codec, "workbench-mark")
-
-
-def _score(text: str) -> float:
-    """How much the characters outside ASCII look like what people write: 1 all very common, below 0 nonsense."""
-    weights = [_weight(char) for char in text if not char.isascii()]
-    if weights and text[-1:] == MARK:
-        weights = weights[:-1] or weights  # the sample may have been cut inside a character
+def _score(sample: bytes, codec: str) -> float:
+    """How much the characters look like what people write: 1 all very common, below 0 nonsense."""
+    weights = [_weight(char) for char in sample.decode(codec, "workbench-mark") if not char.isascii()]
+    if len(sample) == SAMPLE:
+        weights = weights[:-1]  # the sample may have been cut inside a character
     return sum(weights) / len(weights) if weights else -1.0
 
 
@@ -183,7 +192,7 @@ def _by_normalizer(data: bytes) -> Decoded | None:
     from charset_normalizer import from_bytes
 
     candidates = ["gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "cp1252"]
-    best = from_bytes(data[:SAMPLE], cp_isolation=candidates, threshold=0.4).best()
+    best = from_bytes(_sample(data), cp_isolation=candidates, threshold=0.4).best()
     if best is None:
         return None
     warning = Text(

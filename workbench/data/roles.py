@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from workbench.data.table import Table
 from workbench.data.values import as_text
 
 PROBE = 2000
+_DECIMAL = re.compile(r"\s*-?\d+(\.\d+)?\s*$")
 CLASSIFICATION = "text-classification"
 CHAT = "chat"
 EXTRA = ("split",)
@@ -68,8 +70,9 @@ class _Column:
         distinct = {text.strip() for text in self.filled}
         most = max(2, min(100, len(self.filled) // 4))
         short = max(map(len, distinct), default=99) <= 60 and self.mean <= 30
-        enough = len(self.filled) * 5 >= len(self.values) * 4
-        return enough and short and 2 <= len(distinct) <= most and not self.identifies
+        enough = len(self.filled) * 5 >= len(self.values) * 4 and not self.identifies
+        measured = len(distinct) > 20 and all(_DECIMAL.match(text) for text in distinct)
+        return enough and short and 2 <= len(distinct) <= most and not measured
 
     @property
     def may_be_label(self) -> bool:
@@ -90,8 +93,7 @@ class _Column:
 def guess(table: Table) -> Guess:
     """The likely task and roles of a table; a guess to be confirmed, never a requirement to rename."""
     columns = [_Column(name, [row.get(name) for row in table.rows[:PROBE]]) for name in table.columns]
-    columns = [column for column in columns if column.filled]
-    found = _messages(columns) or _instruction(columns) or _classification(columns) or Guess(None)
+    found = _messages(columns) or _instruction(columns) or _classification(columns) or _by_name(columns)
     roles, reasons = dict(found.roles), dict(found.reasons)
     for column in columns:
         if column.named == "split" and column.is_split and column.name not in roles:
@@ -99,9 +101,9 @@ def guess(table: Table) -> Guess:
             reasons[column.name] = Text(
                 f"marks training and held-out rows: {column.says()}", f"标明训练与留出行：{column.says()}"
             )
-    for name in table.columns:
-        reasons.setdefault(name, Text("not needed for this task", "此任务用不到"))
-    return Guess(found.task, roles, reasons)
+    unused = Text("not needed for this task", "此任务用不到")
+    ordered = {name: roles[name] for name in table.columns if name in roles}
+    return Guess(found.task, ordered, {name: reasons.get(name, unused) for name in table.columns})
 
 
 def _named(column: _Column, role: str) -> Text:
@@ -138,7 +140,7 @@ def _instruction(columns: list[_Column]) -> Guess | None:
             wanted.setdefault(column.named, column)
     if "prompt" not in wanted and "context" in wanted and "response" in wanted:
         wanted["prompt"] = wanted.pop("context")
-    if "prompt" not in wanted or "response" not in wanted or wanted["response"].is_label:
+    if "prompt" not in wanted or "response" not in wanted:
         return None
     roles = {column.name: role for role, column in wanted.items() if role != "messages"}
     reasons = {column.name: _named(column, role) for role, column in wanted.items()}
@@ -149,7 +151,11 @@ def _classification(columns: list[_Column]) -> Guess | None:
     label = _label(columns)
     if label is None:
         return None
-    others = [column for column in columns if column is not label[0] and column.is_text]
+    others = [
+        column
+        for column in columns
+        if column is not label[0] and (column.is_text or (column.named == "text" and not column.filled))
+    ]
     pair = _pair(others)
     texts = pair or _text(others)
     if not texts:
@@ -161,6 +167,16 @@ def _classification(columns: list[_Column]) -> Guess | None:
         about = Text(f"text of {mean} characters on average", f"平均 {mean} 个字符的文字")
         reasons[column.name] = _named(column, role) if column.named == role else about
     return Guess(CLASSIFICATION, roles, reasons)
+
+
+def _by_name(columns: list[_Column]) -> Guess:
+    """No task is complete: still say what the names tell, so that only the rest must be chosen."""
+    roles: dict[str, str] = {}
+    for column in columns:
+        fits = column.may_be_label if column.named == "label" else column.is_text or not column.filled
+        if column.named in ("text", "label", "prompt", "response") and column.named not in roles.values() and fits:
+            roles[column.name] = column.named
+    return Guess(None, roles, {column.name: _named(column, column.named) for column in columns if column.name in roles})
 
 
 def _label(columns: list[_Column]) -> tuple[_Column, Text] | None:

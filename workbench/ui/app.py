@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from workbench import ASSETS
 from workbench.core.errors import UserError
@@ -72,7 +73,7 @@ def create(workspace: Workspace, door: Door) -> Guard:
             app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
             footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
             enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
-            theme=theme(), css_paths=[ASSETS / "theme.css"], head=head, favicon_path=str(ASSETS / "favicon.svg"),
+            theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
         )  # fmt: skip
     return Guard(app, hosts=None if door.open_to_others else LOOPBACK, password=door.password)
 
@@ -86,13 +87,35 @@ def _front_routes(app: FastAPI, door: Door) -> None:
     def front(request: Request) -> RedirectResponse:
         return RedirectResponse(f"/{chosen_language(request, door.lang)}/", status_code=307)
 
+    @app.get("/favicon.ico")
+    def favicon() -> FileResponse:
+        return FileResponse(ASSETS / "favicon.svg", media_type="image/svg+xml")
+
     @app.middleware("http")
-    async def remember(request: Request, call_next: Any) -> Response:
+    async def in_one_language(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
-        for lang in LANGS:
-            if request.url.path == f"/{lang}/" and request.method == "GET":
-                response.set_cookie("lang", lang, max_age=31_536_000, samesite="lax", httponly=True)
-        return response
+        lang = next((lang for lang in LANGS if request.url.path == f"/{lang}/"), None)
+        return await speak(response, lang) if lang and request.method == "GET" else response
+
+
+async def speak(response: Any, lang: Lang) -> Response:
+    """The page with Gradio's own words in `lang` too, and the choice remembered.
+
+    Gradio takes its words from navigator.language; a script of `head=` comes too late, so ours is put first.
+    Its resizer script comes from another host and is only for embedding in other pages: left out.
+    """
+    body = b"".join([piece async for piece in response.body_iterator])
+    tongue = "zh-CN" if lang == "zh" else "en"
+    first = (
+        f"<script>for (const [k, v] of [['language', '{tongue}'], ['languages', ['{tongue}']]]) "
+        "Object.defineProperty(navigator, k, {get: () => v});</script>"
+    )
+    body = body.replace(b"<head>", b"<head>" + first.encode(), 1)
+    body = re.sub(rb"<script[^>]*cdnjs[^>]*>\s*</script>", b"", body)
+    headers = {key: value for key, value in response.headers.items() if key.lower() != "content-length"}
+    spoken = Response(body, response.status_code, headers)
+    spoken.set_cookie("lang", lang, max_age=31_536_000, samesite="lax", httponly=True)
+    return spoken
 
 
 def chosen_language(request: Request, fixed: Lang | None) -> Lang:

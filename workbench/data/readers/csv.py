@@ -45,7 +45,6 @@ class Csv(Reader):
 
     def read(self, source: Source) -> Table:
         """Every row that has as many values as the others."""
-        csv.field_size_limit(FIELD_LIMIT)
         separator = separator_of(source.text)[0] or NONE
         records, refused = _parse(source, separator)
         if not records and not refused:
@@ -55,6 +54,7 @@ class Csv(Reader):
 
 def separator_of(text: str) -> tuple[str, float]:
     """The separator and the share of the first rows it gives the same number of values; ("", 0) for one column."""
+    csv.field_size_limit(FIELD_LIMIT)
     ranked = [(_agreement(text, separator), separator) for separator in SEPARATORS]
     agreement, separator = max(ranked, key=lambda pair: (pair[0], -SEPARATORS.index(pair[1])))
     return (separator, agreement) if agreement > 0 else ("", 0.0)
@@ -89,7 +89,7 @@ def _parse(source: Source, separator: str) -> tuple[list[Record], list[Refused]]
     quoted = _whole(text, separator, STRICT)
     if separator == "\t" and '"' in text:
         raw = _whole(text, separator, RAW)
-        if quoted is None or len(quoted) < len(raw or []) and _even(raw or []):
+        if quoted is None or (len(quoted) < len(raw or []) and _even(raw or [])):
             return raw or [], []
     if quoted is None and '\\"' in text:
         quoted = _whole(text, separator, BACKSLASH)

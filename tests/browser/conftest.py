@@ -1,0 +1,163 @@
+"""A real Chromium against a real page: one workbench process and one browser for the whole folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from workbench.core.run import ENDED, Run, all_runs
+from workbench.core.workspace import Workspace
+
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run", "--disable-quic",
+]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Workbench:
+    """A started page; `restart` kills it without mercy and starts another on the same workspace."""
+
+    workspace: Workspace
+    port: int = field(default_factory=free_port)
+    extra: dict[str, str] = field(default_factory=dict)
+    process: Any = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "workbench.cli",
+            "ui",
+            "--port",
+            str(self.port),
+            "--workspace",
+            str(self.workspace.root),
+        ]
+        log = (self.workspace.root / "ui.log").open("ab")
+        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.extra}, stdout=log, stderr=log)
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(self.url + "/health", timeout=5).close()  # noqa: S310
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError((self.workspace.root / "ui.log").read_text())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def newest(self) -> Run:
+        return all_runs(self.workspace)[0]
+
+    def wait_end(self, seconds: float = 300) -> Run:
+        run = self.newest()
+        until = time.monotonic() + seconds
+        while run.status not in ENDED:
+            assert time.monotonic() < until, f"{run.id} is still {run.status}"
+            time.sleep(0.5)
+        return run
+
+
+@pytest.fixture(scope="session")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    made = Workbench(Workspace(tmp_path_factory.mktemp("browser") / "w"))
+    made.start()
+    yield made
+    made.kill()
+    for run in all_runs(made.workspace):
+        worker = run.worker()
+        if worker is not None:
+            worker.kill()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium; `python launch.py test` installs one")
+        pytest.skip("no Chromium here; `python launch.py test` installs one")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, workbench: Workbench) -> Iterator[Callable[..., Any]]:
+    """Open a page in a fresh browser profile; the test fails on any script error or any request to another host."""
+    contexts, problems = [], []
+
+    def go(path: str = "/", locale: str = "en-US", width: int = 1280, **options: Any) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": 860}, locale=locale, **options)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+        page.on(
+            "request", lambda request: problems.append(request.url) if not local(request.url, workbench.url) else None
+        )
+        page.goto(workbench.url + path)
+        page.wait_for_selector("#rail [aria-current=page]")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def local(url: str, home: str) -> bool:
+    return url.startswith((home, "data:", "blob:", "about:"))
+
+
+@pytest.fixture
+def picture() -> Callable[[Any, str], None]:
+    """Take a screenshot into docs/images when WORKBENCH_PICTURES is set (the pictures of the README)."""
+
+    def take(page: Any, name: str) -> None:
+        if os.environ.get("WORKBENCH_PICTURES"):
+            folder = ROOT / "docs" / "images"
+            folder.mkdir(parents=True, exist_ok=True)
+            page.wait_for_timeout(800)
+            page.screenshot(path=str(folder / f"{name}.png"))
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data is not beside the repository")
+    return folder

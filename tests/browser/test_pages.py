@@ -1,0 +1,84 @@
+"""Every page in both languages: there, labelled, calm, and reachable without a mouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from workbench.ui.page import NAMES
+from workbench.ui.words import Words
+
+pytestmark = pytest.mark.browser
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_page_opens_in_its_language(visit: Callable[..., Any], picture: Callable[..., None], lang: Any) -> None:
+    page = visit(f"/{lang}/")
+    words = Words(lang)
+    for name in NAMES:
+        page.click(f"#rail [data-go={name}]")
+        heading = page.locator(f"#page-{name} h1")
+        heading.wait_for(state="visible")
+        assert heading.inner_text() == words(f"{name}_title")
+        assert page.locator("h1:visible").count() == 1
+        text = page.locator(f"#page-{name}").inner_text()
+        assert bool(HAN.search(text)) or lang == "en"
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+            f"{name} is wider than the window"
+        )
+        if name == "learn":
+            picture(page, f"learn-{lang}")
+
+
+def test_english_pages_carry_no_chinese_but_the_switch_and_samples(visit: Callable[..., Any]) -> None:
+    page = visit("/en/")
+    for name in ("train", "model", "runs", "evaluate", "chat"):
+        page.click(f"#rail [data-go={name}]")
+        page.locator(f"#page-{name} h1").wait_for(state="visible")
+        assert not HAN.search(page.locator(f"#page-{name}").inner_text()), name
+
+
+def test_the_language_follows_the_browser_and_the_switch_is_remembered(visit: Callable[..., Any]) -> None:
+    page = visit("/", locale="zh-CN")
+    assert page.url.endswith("/zh/")
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    page.click("#rail [data-go=train]")
+    page.click("#lang a[lang=en]")
+    page.wait_for_url("**/en/**")
+    page.wait_for_selector("#rail [aria-current=page]")
+    assert page.locator("#page-train h1").inner_text() == "Train", "the switch keeps the page one is on"
+    page.goto(page.url.split("/en/")[0] + "/")
+    assert "/en/" in page.url, "what was chosen wins over what the browser asks for"
+
+
+def test_the_keyboard_reaches_every_page(visit: Callable[..., Any]) -> None:
+    page = visit("/en/")
+    for name in reversed(NAMES):
+        page.keyboard.press("g")
+        page.keyboard.press(name[0])
+        page.locator(f"#page-{name} h1").wait_for(state="visible")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_phones_and_wide_screens_in_both_themes(visit: Callable[..., Any], width: int, scheme: str) -> None:
+    page = visit("/en/", width=width, color_scheme=scheme)
+    for name in NAMES:
+        page.evaluate(f"wbGo('{name}')")
+        page.locator(f"#page-{name} h1").wait_for(state="visible")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+
+
+def test_every_field_has_a_name_for_screen_readers(visit: Callable[..., Any]) -> None:
+    page = visit("/en/#train")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('#page-train input, #page-train textarea, #page-train button')]
+        .filter((e) => e.offsetParent && !e.getAttribute('aria-label') && !(e.labels && e.labels.length) && !e.innerText.trim())
+        .map((e) => e.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []
