@@ -553,13 +553,13 @@ def install(setup: Setup, *arguments: str) -> bool:
     return setup.run(setup.python, "-m", "pip", "install", *PIP_QUIET, "--no-compile", *arguments)
 
 
-def is_cuda_build(setup: Setup) -> bool:
+def preview(setup: Setup) -> Mapping[str, Any]:
     """Ask pip, before anything is installed, which build its index would give."""
     report = setup.venv / "torch-report.json"
     asked = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), PINNED_TORCH]
-    if not setup.run(setup.python, "-m", "pip", *asked):
-        return False
-    return brings_cuda(json.loads(report.read_text("utf-8")))
+    setup.must(setup.python, "-m", "pip", *asked)
+    found: Mapping[str, Any] = json.loads(report.read_text("utf-8"))
+    return found
 
 
 def install_torch(setup: Setup, torch: Torch) -> None:
@@ -570,9 +570,12 @@ def install_torch(setup: Setup, torch: Torch) -> None:
         torch = Torch("pinned", (PINNED_TORCH,))
     if torch.source == "pinned":
         setup.console.say("pinned", pinned=PINNED_TORCH)
-        if is_cuda_build(setup):
+        report = preview(setup)
+        if brings_cuda(report):
             setup.console.say("cuda")
             check_space(setup, space_needed("pinned", True))
+        # With its local part (+cpu) the version names that build, so that uv cannot take another one.
+        torch = Torch("pinned", ("torch==" + report["install"][0]["metadata"]["version"],))
     with setup.console.stage("torch"):
         if torch.arguments and not install(setup, *torch.arguments):
             raise setup.failure()

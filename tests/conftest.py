@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakehub import Hub, serve_hub
 
 from workbench.core.workspace import Workspace
 
@@ -16,3 +18,13 @@ SHARED = ROOT.parent / "shared"
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of its own."""
     return Workspace(tmp_path / "w")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub of its own on loopback, and HF_ENDPOINT pointing at it."""
+    root = tmp_path / "hub"
+    root.mkdir()
+    with serve_hub(root) as made:
+        monkeypatch.setenv("HF_ENDPOINT", made.url)
+        yield made

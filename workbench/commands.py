@@ -186,19 +186,8 @@ def _import(workspace: Workspace, arguments: Arguments) -> int:
 
     roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
     path = Path(arguments.path)
-    lang = terminal_lang()
     made = library.import_file(workspace, path, arguments.name or path.stem, roles)
-    answer = {
-        "dataset": made.dataset.name,
-        "version": made.dataset.version,
-        "rows": made.dataset.meta["rows"],
-        "refused": [{"line": item.line, "reason": item.reason.say(lang)} for item in made.refused],
-        "format": made.format,
-        "encoding": made.encoding,
-        "roles": made.roles,
-        "warnings": [warning.say(lang) for warning in made.warnings],
-    }
-    out(answer, arguments)
+    out(made.facts(terminal_lang()), arguments)
     return 0
 
 

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from workbench.core.task import Role, Row, Task
+from workbench.core.task import Role, Task
 from workbench.core.text import Text
 
 NOTHING = Text("", "")
 
 
 class Stub(Task):
-    """Only what data/ asks of a task."""
+    """Only what data/ asks of a task; models and tensors are none of its business."""
 
     def __init__(self, kind: str, *roles: Role) -> None:
         self.kind, self.roles, self.label = kind, roles, Text(kind, kind)  # type: ignore[misc]
 
-    def check(self, rows: Sequence[Row]) -> None: ...
 
-    def encode(self, rows: Any, tokenizer: Any, section: Any, model: Any) -> list[dict[str, Any]]:
-        return []
-
-    def collator(self, tokenizer: Any) -> Any: ...
-
-    def evaluate(self, judge: Any) -> Any: ...
+Stub.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

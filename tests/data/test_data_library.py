@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,38 @@ def test_the_same_name_makes_the_next_version_and_leaves_the_first(workspace: Wo
     assert [dataset.version for dataset in all_datasets(workspace) if dataset.name == "mine"] == [3]
 
 
+def test_imports_at_the_same_time_get_versions_of_their_own(workspace: Workspace, put: Put) -> None:
+    path = put("a.csv", CSV)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: import_file(workspace, path, "mine").dataset.version, range(8)))
+    assert sorted(made) == list(range(1, 9))
+
+
 @pytest.mark.parametrize("content", [b"", b"text,label\n", b"[{", b"text,label\n ,1\n ,0\n"])
 def test_a_failed_import_leaves_nothing(workspace: Workspace, put: Put, content: bytes) -> None:
     with pytest.raises(UserError):
         import_file(workspace, put("a.csv", content), "mine")
     assert files(workspace) == []
+
+
+def test_rows_that_cannot_teach_the_task_are_refused_before_saving(
+    workspace: Workspace, put: Put, classification: Task
+) -> None:
+    with pytest.raises(UserError, match="needs a column for: label"):
+        import_file(workspace, put("a.csv", CSV), "mine", {"text": "text"}, classification)
+    assert files(workspace) == []
+
+
+def test_rows_without_a_label_are_kept_and_told(workspace: Workspace, put: Put) -> None:
+    made = import_file(workspace, put("a.csv", "text,label\na,x\nb,\nc,y\nd,x\n"), "mine")
+    assert made.dataset.meta["rows"] == 4
+    assert any("1 rows have no label (the first in line 3)" in warning.en for warning in made.warnings)
+
+
+def test_columns_that_show_no_task_are_told(workspace: Workspace, put: Put) -> None:
+    made = import_file(workspace, put("a.jsonl", '{"x": 1}\n{"x": 2}\n'), "mine")
+    assert made.dataset.meta["task"] is None
+    assert any("which column has which role" in warning.en for warning in made.warnings)
 
 
 def test_a_failed_write_leaves_nothing(workspace: Workspace, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +57,7 @@ WRITTEN = {
 def test_the_same_rows_from_every_way_to_write_them(put: Put, name: str) -> None:
     table = read_table(put(name, WRITTEN[name]))
     assert table.rows == ROWS
+    assert table.format in (*READERS.kinds(), "tsv")
     assert not table.refused
     assert not table.warnings
 
@@ -191,6 +194,8 @@ def test_what_is_no_table_is_refused_in_one_clear_sentence(put: Put, name: str) 
 def test_folders_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is a folder"):
         read_table(tmp_path)
+    with pytest.raises(UserError, match="device or pipe"):
+        read_table("/dev/null")
     with pytest.raises(UserError, match="There is no file"):
         read_table(tmp_path / "absent.csv")
 
@@ -204,3 +209,44 @@ def test_a_value_that_is_far_too_long_is_named_by_its_line(put: Put, quote: str)
 
 def test_a_long_text_is_no_problem(put: Put) -> None:
     assert len(read_table(put("a.csv", f"text,label\n{'x' * 200_000},1\n")).rows[0]["text"]) == 200_000
+
+
+SEEDS = [
+    CSV.encode(),
+    json.dumps(ROWS).encode(),
+    "\n".join(map(json.dumps, ROWS)).encode(),
+    "文本,标签\n好,1\n差,0\n".encode("gbk"),
+]
+BITS = [
+    b'"',
+    b",",
+    b"\n",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\\",
+    b"\0",
+    b"\t",
+    b"\r",
+    b"\xff",
+    b"1e999",
+    b"NaN",
+    b"\\ud800",
+    b";",
+    b"'",
+]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_mangled_file_gives_a_table_or_a_sentence(put: Put, seed: int) -> None:
+    chance = random.Random(seed)
+    content = bytearray(chance.choice(SEEDS))
+    for _ in range(chance.randint(1, 8)):
+        place = chance.randrange(len(content) + 1)
+        content[place : place + chance.choice((0, 0, 5))] = chance.choice(BITS)
+    path = put("a" + chance.choice((".csv", ".json", ".jsonl", ".tsv", ".parquet", "")), bytes(content))
+    with contextlib.suppress(UserError):
+        table = read_table(path)
+        assert all(list(row) == table.columns for row in table.rows)
+        assert len(table.lines) == len(table.rows) >= len(table.refused)

@@ -54,7 +54,8 @@ def knob(default: Any, label: Text, help: Text, **facts: Any) -> Any:
     """
     made = Knob(label=label, help=help, **facts)
     bounds = {name: getattr(made, name) for name in ("ge", "gt", "le", "lt") if getattr(made, name) is not None}
-    return Field(default, json_schema_extra={"knob": made}, **bounds)  # type: ignore[call-overload]
+    extra: Any = {"knob": made}
+    return Field(default, json_schema_extra=extra, **bounds)
 
 
 def knob_of(field: FieldInfo) -> Knob | None:
@@ -71,7 +72,7 @@ def knobs(section: type[BaseModel]) -> dict[str, tuple[FieldInfo, Knob]]:
 
 def base_type(field: FieldInfo) -> type:
     """int for `int | None`, and so on; str for anything a form shows as text."""
-    annotation = field.annotation
+    annotation: Any = field.annotation
     parts = [part for part in get_args(annotation) if part is not type(None)]
     if get_origin(annotation) is not None and parts and isinstance(parts[0], type):
         annotation = parts[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from workbench.core.knob import Section, knob
@@ -23,6 +23,16 @@ class Role:
     label: Text
     help: Text
     required: bool = True
+
+
+@dataclass
+class Encoded:
+    """Model inputs (dicts of plain lists), the positions of the rows they came from, how many were cut, and remarks."""
+
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    cut: int = 0
+    notes: list[Text] = field(default_factory=list)
 
 
 class TaskSection(Section):
@@ -59,6 +69,8 @@ class Task(ABC):
     main_metric: ClassVar[str]
     talks: ClassVar[bool] = False
     """True when the tuned model answers in words, False when it classifies."""
+    stratify: ClassVar[str | None] = None
+    """Role whose values are spread evenly over training and held-out rows."""
 
     @abstractmethod
     def check(self, rows: Sequence[Row]) -> None:
@@ -69,16 +81,28 @@ class Task(ABC):
         return {}
 
     @abstractmethod
-    def encode(self, rows: Sequence[Row], tokenizer: Any, section: Any, model: Any) -> list[dict[str, Any]]:
-        """Model inputs of every row: dicts of plain lists (input_ids, labels …), cut at section.max_length."""
+    def encode(self, rows: Sequence[Row], tokenizer: Any, section: Any, model: Any) -> Encoded:
+        """Model inputs of every row that teaches something (input_ids, labels …), cut at section.max_length."""
 
     @abstractmethod
     def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         """Pads a list of encoded rows to tensors of shape (batch, longest)."""
 
     @abstractmethod
-    def evaluate(self, judge: Any) -> Any:
-        """Predict and score the held-out rows; see workbench.engine.evaluation for `judge` and the answer."""
+    def predict(self, rows: Sequence[Row], judge: Any) -> Any:
+        """What the model says of every row; `judge` (workbench.engine.evaluation) carries the model and runs batches."""
+
+    @abstractmethod
+    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
+        """The task's metrics by name."""
+
+    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
+        """Further parts of the report card: confusion, examples, samples …"""
+        return {}
+
+    def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
+        """Goodness of every row (1 and 0 for right and wrong), so that before and after can be compared in pairs."""
+        return []
 
     def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
         """Cheap answers that need no network, by name, scored with the task's metrics."""

@@ -63,7 +63,7 @@ def conversation(row: dict[str, Any], raw: dict[str, Any]) -> list[Message]:
     """Messages from a row by role names; `raw` is the same row by column names. Unusable when it cannot be trained on."""
     if any(raw.get(name) for name in MEDIA):
         raise Unusable("pictures, sound or video belong to it", "含图片、声音或视频")
-    messages = _of_turns(row["messages"]) if row.get("messages") else _of_instruction(row)
+    messages = _of_instruction(row) if not row.get("messages") and "prompt" in row else _of_turns(row.get("messages"))
     system = as_text(row.get("system")).strip()
     if system and messages and messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": system})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.core.text import Text
-from workbench.data.table import Source
+from workbench.data.table import READERS, Source
 
 _UNPACK = Text("Unpack it and choose a file inside.", "请先解压，再选择其中的文件。")
 _SAVE_AS = Text("Save the table as CSV (UTF-8) and choose that file.", "请将表格另存为 CSV（UTF-8）后再选择。")
@@ -55,7 +55,9 @@ def refuse_words(source: Source) -> None:
 
 
 def _refuse(source: Source, what: Text, advice: Text) -> None:
+    known = [reader.label for reader in READERS.all()]
+    space = " " if what.zh[0].isascii() else ""
     raise source.error(
-        f"this is {what.en}; expected CSV, TSV, JSON, JSONL or Parquet. {advice.en}",
-        f"这是{what.zh}；应为 CSV、TSV、JSON、JSONL 或 Parquet。{advice.zh}",
+        f"this is {what.en}; expected one of: {', '.join(label.en for label in known)}. {advice.en}",
+        f"这是{space}{what.zh}；应为以下格式之一：{'、'.join(label.zh for label in known)}。{advice.zh}",
     )

@@ -37,9 +37,8 @@ def explain(error: BaseException) -> Text:
 
 def broken(error: BaseException) -> Text:
     """The reason why a line was refused."""
-    return Text("not valid JSON: {what}", "不是有效的 JSON：{what}")._replace(
-        en=f"not valid JSON: {explain(error).en}", zh=f"不是有效的 JSON：{explain(error).zh}"
-    )
+    what = explain(error)
+    return Text(f"not valid JSON: {what.en}", f"不是有效的 JSON：{what.zh}")
 
 
 def skip_blank(text: str, index: int) -> int:

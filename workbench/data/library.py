@@ -9,63 +9,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import workbench
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import inside, read_json, safe_name, sync_folder, write_json
-from workbench.core.task import Row, Task
+from workbench.core.files import read_json, safe_name, sync_folder, write_json
+from workbench.core.task import Task
 from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.data import store
-from workbench.data.convert import Converted, convert, refuse_empty
+from workbench.data.convert import convert, refuse_empty
+from workbench.data.dataset import DATA, META, Dataset, find_sample, sample_folder, samples
 from workbench.data.readers import read_table
 from workbench.data.roles import Guess, guess
 from workbench.data.table import Refused, Table
+from workbench.data.values import as_text
 
-DATA, META = "data.parquet", "meta.json"
-SPLIT = "split"
-PARTS = (("train", "train.jsonl"), ("validation", "heldout.jsonl"))
+__all__ = ["Dataset", "Imported", "all_datasets", "find", "import_file", "samples", "save"]
 _VERSION = re.compile(r"v(\d{4,})$")
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One version of a dataset. `meta`: rows, columns, roles, task, format, encoding, sha256, steps."""
-
-    name: str
-    version: int
-    folder: Path
-    meta: dict[str, Any]
-
-    @property
-    def sample(self) -> bool:
-        """True for one that comes with the workbench."""
-        return not (self.folder / DATA).is_file()
-
-    def rows(self, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
-        """Rows by column names."""
-        if not self.sample:
-            return store.read(self.folder / DATA, offset, limit)
-        rows = _sample_table(self.folder, _stamp(self.folder)).rows
-        return [dict(row) for row in rows[offset : None if limit is None else offset + limit]]
-
-    def convert(self, task: Task, roles: dict[str, str] | None = None) -> Converted:
-        """Rows by role names, with what was left out and why.
-
-        Roles not given are the saved ones; the saved mark of held-out rows always stays, or they would be trained on.
-        """
-        saved: dict[str, str] = self.meta["roles"]
-        marks = {column: role for column, role in saved.items() if role == SPLIT}
-        keep = {} if not roles or SPLIT in roles.values() else marks
-        return convert(self.rows(), {**keep, **roles} if roles else saved, self.meta["columns"], task)
-
-    def task_rows(self, task: Task, roles: dict[str, str] | None = None) -> tuple[list[Row], list[Row] | None]:
-        """(training rows, the dataset's own held-out rows or None) by role names."""
-        made = self.convert(task, roles)
-        return made.rows, made.heldout
 
 
 @dataclass(frozen=True)
@@ -92,24 +53,66 @@ class Imported:
         }
 
 
-def import_file(workspace: Workspace, path: Path | str, name: str, roles: dict[str, str] | None = None) -> Imported:
-    """Read a file and save it as a new version of `name`. Nothing is written unless all of it worked."""
+def import_file(
+    workspace: Workspace,
+    path: Path | str,
+    name: str,
+    roles: dict[str, str] | None = None,
+    task: Task | None = None,
+) -> Imported:
+    """Read a file and save it as a new version of `name`. Nothing is written unless all of it worked.
+
+    Without `roles` the guessed ones are saved. With `task`, rows that cannot teach it are an error before anything is saved.
+    """
     _check_name(workspace, name)
     table = read_table(path)
     guessed = guess(table)
     chosen = guessed.roles if roles is None else dict(roles)
     _check_columns(table, chosen)
-    filled = refuse_empty(table, chosen)
-    if not filled.rows:
-        first = filled.refused[0]
-        raise UserError(
-            f"{Path(path).name}: no usable row is left; line {first.line}: {first.reason.en}. Complete the data.",
-            f"{Path(path).name}：没有可用的行；第 {first.line} 行：{first.reason.zh}。请补全数据。",
-            field="file",
+    filled = _filled(Path(path).name, table, chosen)
+    if task is not None:
+        task.check(convert(filled.rows, chosen, filled.columns, task).rows)
+    warnings = [*filled.warnings, *_advice(filled, guessed, chosen)]
+    facts = {
+        "task": task.kind if task is not None else guessed.task,
+        "roles": chosen,
+        "steps": [{"kind": "import", "file": Path(path).name, "refused": len(filled.refused)}],
+    }
+    return Imported(_save(workspace, name, filled, facts), guessed, filled.refused, warnings)
+
+
+def _filled(file: str, table: Table, roles: dict[str, str]) -> Table:
+    filled = refuse_empty(table, roles)
+    if filled.rows:
+        return filled
+    first = filled.refused[0]
+    raise UserError(
+        f"{file}: no usable row is left; line {first.line}: {first.reason.en}. Complete the data.",
+        f"{file}：没有可用的行；第 {first.line} 行：{first.reason.zh}。请补全数据。",
+        field="file",
+    )
+
+
+def _advice(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
+    """What stands between this table and a training run."""
+    if guessed.task is None and len(roles) < 2:
+        return [
+            Text(
+                "the columns do not show what is to be learned; say which column has which role before training",
+                "无法从列中看出要学什么；训练前请指明各列的角色",
+            )
+        ]
+    labels = [column for column, role in roles.items() if role == "label"]
+    bare = [index for index, row in enumerate(table.rows) if labels and not as_text(row.get(labels[0])).strip()]
+    if not bare:
+        return []
+    line = table.line(bare[0])
+    return [
+        Text(
+            f"{len(bare)} rows have no label (the first in line {line}); they are kept, but not trained on",
+            f"{len(bare)} 行没有标签（第一处在第 {line} 行）；会保留，但不参与训练",
         )
-    steps = [{"kind": "import", "file": Path(path).name, "refused": len(filled.refused)}]
-    dataset = _save(workspace, name, filled, {"task": guessed.task, "roles": chosen, "steps": steps})
-    return Imported(dataset, guessed, filled.refused, filled.warnings)
+    ]
 
 
 def _check_columns(table: Table, roles: dict[str, str]) -> None:
@@ -131,7 +134,7 @@ def save(workspace: Workspace, name: str, table: Table, roles: dict[str, str]) -
 
 def _check_name(workspace: Workspace, name: str) -> None:
     workspace.dataset_folder(name)
-    if _sample_folder(name) is not None:
+    if sample_folder(name) is not None:
         raise UserError(
             f"“{name}” is the name of a bundled sample; choose another name.",
             f"“{name}”是自带示例的名称；请换一个名称。",
@@ -200,7 +203,7 @@ def find(workspace: Workspace, name: str, version: int = 0) -> Dataset:
     """The dataset called `name`, its newest version unless one is named; UserError that lists what there is."""
     safe_name(name, "data.dataset")
     versions = _versions(workspace.dataset_folder(name))
-    sample = _sample(name) if not versions else None
+    sample = find_sample(name) if not versions else None
     if versions and version in (0, *versions):
         return _load(workspace, name, version or versions[-1])
     if sample is not None and version in (0, sample.version):
@@ -241,49 +244,3 @@ def all_datasets(workspace: Workspace) -> list[Dataset]:
             if versions := _versions(workspace.dataset_folder(name)):
                 found.append(_load(workspace, name, versions[-1]))
     return [*found, *samples()]
-
-
-def samples() -> list[Dataset]:
-    """The bundled samples."""
-    root = workbench.ASSETS / "samples"
-    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-    return [sample for sample in map(_sample, names) if sample is not None]
-
-
-def _sample_folder(name: str) -> Path | None:
-    folder = inside(workbench.ASSETS / "samples", safe_name(name, "dataset name"))
-    return folder if (folder / PARTS[0][1]).is_file() else None
-
-
-def _sample(name: str) -> Dataset | None:
-    """A bundled sample as a dataset: version 1, with its held-out file as rows of their own in the column `split`."""
-    folder = _sample_folder(name)
-    if folder is None:
-        return None
-    table = _sample_table(folder, _stamp(folder))
-    guessed = guess(table)
-    meta = {
-        "rows": len(table.rows),
-        "columns": table.columns,
-        "task": guessed.task,
-        "roles": {**guessed.roles, SPLIT: SPLIT},
-        "format": table.format,
-        "encoding": table.encoding,
-        "sha256": store.content_sha256(table.columns, table.rows),
-        "steps": [],
-    }
-    return Dataset(name, 1, folder, meta)
-
-
-def _stamp(folder: Path) -> tuple[int, ...]:
-    """Changes when a file of the sample changes."""
-    paths = [folder / file for _, file in PARTS]
-    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
-
-
-@lru_cache(maxsize=16)
-def _sample_table(folder: Path, stamp: tuple[int, ...]) -> Table:
-    tables = [(part, read_table(folder / file)) for part, file in PARTS if (folder / file).is_file()]
-    rows = [{**row, SPLIT: part} for part, table in tables for row in table.rows]
-    columns = list(dict.fromkeys([*(name for _, table in tables for name in table.columns), SPLIT]))
-    return Table(columns, rows, [], "jsonl", "utf-8")

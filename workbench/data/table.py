@@ -116,15 +116,15 @@ READERS: Registry[Reader] = Registry(Text("file format", "文件格式"), "workb
 
 def column_names(names: Iterable[object]) -> list[str]:
     """Names that are not empty and not given twice."""
-    made: list[str] = []
+    made: dict[str, None] = {}
     for number, name in enumerate(names, start=1):
         base = str(name).replace("\ufeff", "").strip() or f"column_{number}"
         unique, count = base, 1
         while unique in made:
             count += 1
             unique = f"{base}_{count}"
-        made.append(unique)
-    return made
+        made[unique] = None
+    return list(made)
 
 
 def records_table(source: Source, records: list[tuple[int, Any]], refused: list[Refused], kind: str) -> Table:

@@ -49,7 +49,7 @@ class Draft:
     def choose_method(self, kind: str) -> None:
         """Change the method and take over what it suggests (a learning rate that suits it)."""
         method = METHODS.get(kind)
-        defaults = method.section().model_dump(mode="json")
+        defaults = method.section(kind=kind).model_dump(mode="json")
         self.put({"method": defaults, **method.suggests})
 
     def choose_task(self, kind: str) -> None:

@@ -42,6 +42,8 @@ def _open(path: Path) -> Source:
                 f"{name} is larger than 1 GB; split it into smaller files.",
                 f"{name} 超过 1 GB；请拆分成较小的文件。",
             )
+        if path.exists() and not path.is_file():
+            raise _file_error(f"{name} is a device or pipe; choose a file.", f"{name} 是设备或管道；请选择文件。")
         source = Source(path, path.read_bytes())
     except FileNotFoundError as error:
         where = shorten(path, 200)
@@ -69,10 +71,10 @@ def _choose(source: Source) -> Reader:
         if not reader.binary and reader.claims(source):
             return reader
     start = shorten(source.text.lstrip()[:80], 40)
-    known = ", ".join(reader.label.en for reader in readers)
+    known = [reader.label for reader in readers]
     raise source.error(
-        f"this is no table that can be read; line 1 begins with “{start}”. Expected one of: {known}.",
-        f"不是可读取的表格；第 1 行以“{start}”开头。应为以下格式之一：{known}。",
+        f"this is no table that can be read; line 1 begins with “{start}”. Expected one of: {', '.join(label.en for label in known)}.",
+        f"不是可读取的表格；第 1 行以“{start}”开头。应为以下格式之一：{'、'.join(label.zh for label in known)}。",
     )
 
 

@@ -49,7 +49,9 @@ class Csv(Reader):
         records, refused = _parse(source, separator)
         if not records and not refused:
             raise source.error("there are only blank lines in it.", "其中只有空白行。")
-        return _table(source, records, refused)
+        table = _table(source, records, refused)
+        table.format = "tsv" if separator == "\t" else self.kind
+        return table
 
 
 def separator_of(text: str) -> tuple[str, float]:
@@ -174,13 +176,18 @@ def _table(source: Source, records: list[Record], refused: list[Refused]) -> Tab
             f"only a header ({shorten(', '.join(header))}) and no rows; add rows below it.",
             f"只有表头（{shorten(', '.join(header))}），没有数据行；请在其下添加数据。",
         )
-    width = len(header) or Counter(len(record) for _, record in body).most_common(1)[0][0]
+    width = len(header) or _usual_width(body)
     columns = column_names(header or [""] * width)
     table = Table(columns, [], list(refused), Csv.kind, source.decoded.encoding)
     _fill(table, body, width)
     table.refused.sort(key=lambda item: item.line)
     table.warnings = _about_header(header, columns)
     return table
+
+
+def _usual_width(body: list[Record]) -> int:
+    counted = Counter(len(record) for _, record in body).most_common(1)
+    return counted[0][0] if counted else 1
 
 
 def _fill(table: Table, body: list[Record], width: int) -> None:

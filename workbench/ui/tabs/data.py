@@ -224,9 +224,8 @@ def _save(page: Page, path: str | None, name: str, task: str, columns: tuple[Any
         entry = TASKS.get(task)
         wanted = {role.name for role in entry.roles} | {"split"}
         chosen = {column: role for role, column in zip(role_names(), columns, strict=True) if column and role in wanted}
-        made = library.import_file(page.workspace, Path(path), name, chosen)
-        train, _ = made.dataset.task_rows(entry, chosen)
-        entry.check(train)
+        made = library.import_file(page.workspace, Path(path), name, chosen, entry)
+        train, _ = made.dataset.task_rows(entry)
     except UserError as error:
         return [problem(error, words.lang), gr.skip(), gr.skip()]
     page.draft.put({"data.dataset": made.dataset.name, "data.version": made.dataset.version, "data.roles": {}})
@@ -247,7 +246,7 @@ def _show(page: Page, name: str | None) -> list[Any]:
         return _nothing(page)
     try:
         dataset = library.find(page.workspace, name)
-        found = profile.profile(dataset)
+        found = profile.profile(dataset.rows(), dataset.meta.get("roles") or {})
     except UserError as error:
         return [problem(error, words.lang), gr.update(visible=False), gr.update(visible=False)]
     columns = list(dataset.meta.get("columns") or [])
@@ -281,6 +280,6 @@ def _balance(page: Page, found: Any) -> Any:
 
 
 def _lengths(page: Page, found: Any) -> Any:
-    if not found.lengths:
+    if not found.counts:
         return gr.update(visible=False)
-    return gr.update(value=figures.histogram(found.edges, found.lengths, page.words("characters")), visible=True)
+    return gr.update(value=figures.histogram(found.edges, found.counts, page.words("characters")), visible=True)

@@ -1,0 +1,189 @@
+"""A small Hub on loopback for tests: models under ROOT/owner/name, datasets under ROOT/datasets/owner/name.
+
+Point HF_ENDPOINT at `hub.url`. `hub.fault` is one of 401, 403, 404, 500, "hang", "truncate", "corrupt" (or None) and `hub.rate` a throttle in
+KB/s; both may be changed while it runs. `hub.requests` is what was asked, `hub.tokens` the Authorization headers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PIECE = 16384
+
+
+@dataclass
+class Hub:
+    """What a test sees of the server."""
+
+    root: Path
+    url: str = ""
+    rate: float = 0.0
+    fault: int | str | None = None
+    only_files: bool = False
+    """Whether a fault strikes only file bodies, not the listing."""
+    requests: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def repo(self, kind: str, name: str) -> Path | None:
+        """The folder of a repository, None where there is none."""
+        folder = self.root / name if kind == "models" else self.root / "datasets" / name
+        return folder if folder.is_dir() and ".." not in name else None
+
+
+def _blob(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    facts: dict[str, Any] = {"size": len(data)}
+    facts["oid"] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+    if path.suffix in (".safetensors", ".bin", ".parquet"):
+        facts["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+    return facts
+
+
+def _files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), _blob(path)) for path in found]
+
+
+def _info(name: str, folder: Path) -> dict[str, Any]:
+    siblings = [
+        {"rfilename": path, "size": facts["size"], "blobId": facts["oid"], **({"lfs": facts["lfs"]} if "lfs" in facts else {})}
+        for path, facts in _files(folder)
+    ]
+    return {"_id": "0", "id": name, "modelId": name, "sha": COMMIT, "private": False, "siblings": siblings, "tags": []}
+
+
+def _tree(folder: Path) -> list[dict[str, Any]]:
+    lfs = lambda facts: {"lfs": {**facts["lfs"], "oid": facts["lfs"]["sha256"]}} if "lfs" in facts else {}  # noqa: E731
+    return [
+        {"type": "file", "path": path, "size": facts["size"], "oid": facts["oid"], **lfs(facts)}
+        for path, facts in _files(folder)
+    ]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The endpoints that huggingface_hub asks."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, hub: Hub, *arguments: Any) -> None:
+        self.hub = hub
+        super().__init__(*arguments)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing on stderr."""
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, body: bool) -> None:
+        address = urlsplit(self.path)
+        path = unquote(address.path).strip("/")
+        if path == "api/agent-harnesses":  # the client asks this of its own accord, once
+            return self._error(404, "")
+        self.hub.requests.append(f"{self.command} /{path}")
+        self.hub.tokens.append(self.headers.get("Authorization", ""))
+        is_file = "/resolve/" in path
+        fault = self.hub.fault if is_file or not self.hub.only_files else None
+        if fault == "hang":
+            self.hub.closing.wait(60)
+            self.close_connection = True
+        elif isinstance(fault, int):
+            self._error(fault, {401: "", 403: "GatedRepo", 404: "RepoNotFound"}.get(fault, ""))
+        elif is_file:
+            self._file(path, body, fault)
+        else:
+            self._api(path, parse_qs(address.query))
+        return None
+
+    def _api(self, path: str, query: dict[str, list[str]]) -> None:
+        parts = path.split("/")
+        if path in ("api/models", "api/datasets"):
+            wanted = query.get("search", [""])[0]
+            names = [f"{p.parent.name}/{p.name}" for p in sorted(self.hub.root.glob("*/*")) if p.is_dir()]
+            return self._json([{"id": name, "modelId": name, "_id": "0"} for name in names if wanted in name])
+        if len(parts) < 4 or parts[0] != "api":
+            return self._error(404, "")
+        folder = self.hub.repo(parts[1], "/".join(parts[2:4]))
+        if folder is None:
+            return self._error(404, "RepoNotFound")
+        if len(parts) > 5 and parts[5] not in ("main", COMMIT):
+            return self._error(404, "RevisionNotFound")
+        return self._json(_tree(folder) if parts[4:5] == ["tree"] else _info("/".join(parts[2:4]), folder))
+
+    def _file(self, path: str, body: bool, fault: int | str | None) -> None:
+        before, _, rest = path.partition("/resolve/")
+        kind, name = ("datasets", before[9:]) if before.startswith("datasets/") else ("models", before)
+        folder = self.hub.repo(kind, name)
+        file = folder / rest.partition("/")[2] if folder else None
+        if folder is None or file is None or not file.is_file():
+            return self._error(404, "EntryNotFound" if folder else "RepoNotFound")
+        data = file.read_bytes()
+        wanted = self.headers.get("Range", "")
+        start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
+        self.send_response(206 if wanted else 200)
+        self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", str(len(data) - start))
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        if body:
+            self._send(bytes(len(data)) if fault == "corrupt" else data, start, fault)
+        return None
+
+    def _send(self, data: bytes, start: int, fault: int | str | None) -> None:
+        end = start + (len(data) - start) // 2 if fault == "truncate" else len(data)
+        with contextlib.suppress(ConnectionError):
+            for offset in range(start, end, PIECE):
+                self.wfile.write(data[offset : min(end, offset + PIECE)])
+                if self.hub.rate and self.hub.closing.wait(PIECE / 1024 / self.hub.rate):
+                    break
+        self.close_connection = self.close_connection or end != len(data)
+
+    def _json(self, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _error(self, status: int, code: str) -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextlib.contextmanager
+def serve_hub(root: Path, rate: float = 0.0) -> Iterator[Hub]:
+    """Serve `root` until the block ends."""
+    hub = Hub(root, rate=rate)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, hub))
+    server.daemon_threads = True
+    server.block_on_close = False
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        hub.closing.set()
+        server.shutdown()
+        server.server_close()

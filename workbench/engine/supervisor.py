@@ -1,0 +1,143 @@
+"""Starts, queues, watches and stops workers. The run folders are its only memory, so any number of them may live at once.
+
+The page runs a `Supervisor` thread; the command line calls the same functions. No torch here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+import workbench
+from workbench.core import run as runs
+from workbench.core.errors import UserError
+from workbench.core.events import EventWriter
+from workbench.core.method import METHODS
+from workbench.core.recipe import Recipe
+from workbench.core.run import Run
+from workbench.core.task import TASKS
+from workbench.core.workspace import Workspace
+from workbench.engine.material import gather
+from workbench.models import catalog
+
+
+def start(workspace: Workspace, recipe: Recipe) -> Run:
+    """Check, make the run folder, start it if nothing else runs. UserError before anything is written."""
+    made = runs.create(workspace, check(workspace, recipe))
+    launch_next(workspace)
+    return made
+
+
+def check(workspace: Workspace, recipe: Recipe) -> Recipe:
+    """The recipe as it will be run (dataset version written down), after every check that needs no torch."""
+    task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
+    if reason := method.fits(task):
+        raise UserError(reason.en, reason.zh, field="method.kind")
+    material = gather(workspace, recipe)
+    task.check(material.train)
+    located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)
+    changes: dict[str, object] = {"data.version": material.dataset.version}
+    if located.path is not None:
+        catalog.check_folder(located.path)
+    if Path(recipe.model.id).expanduser().is_dir() and located.path is not None:
+        changes["model.id"] = str(located.path.resolve())  # the worker has another working directory
+    return recipe.replace(changes)
+
+
+def launch_next(workspace: Workspace) -> Run | None:
+    """Start the oldest queued run when none is running; every process that uses the workspace agrees through a lock."""
+    with workspace.lock("queue"):
+        status = {made: made.status for made in reversed(runs.all_runs(workspace))}
+        if "running" in status.values():
+            return None
+        queued = [made for made, state in status.items() if state == "queued"]
+        if not queued:
+            return None
+        _spawn(queued[0])
+        return queued[0]
+
+
+def _spawn(run: Run) -> None:
+    """A worker in a session of its own, with a file for its output: nothing ties it to this process."""
+    command = [sys.executable, "-m", "workbench.engine.worker", str(run.folder)]
+    with (run.folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=workbench.ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        run.claim(psutil.Process(process.pid))
+    threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
+
+
+def stop(run: Run, grace: float | None = None) -> None:
+    """Ask a run to save and end; a queued one ends at once. With `grace`, wait that many seconds, then kill the worker."""
+    workspace = Workspace(run.folder.parent.parent)
+    with workspace.lock("queue"):
+        if run.status in runs.ENDED:
+            return
+        run.ask_to_stop()
+        if run.status == "queued":
+            _end_queued(run)
+    if grace is not None:
+        _wait_then_kill(run, grace)
+
+
+def _end_queued(run: Run) -> None:
+    writer = EventWriter(run.events_path)
+    writer.write("stopped", step=0, seconds=0.0)
+    writer.close()
+
+
+def _wait_then_kill(run: Run, grace: float) -> None:
+    deadline = time.monotonic() + grace
+    while run.status == "running":
+        worker = run.worker()
+        if worker is not None and time.monotonic() > deadline:
+            with contextlib.suppress(OSError, psutil.Error):
+                _kill(worker)
+            return
+        time.sleep(0.1)
+
+
+def _kill(worker: psutil.Process) -> None:
+    """The worker leads its own process group: its helpers go with it."""
+    if hasattr(os, "killpg") and os.getpgid(worker.pid) == worker.pid:
+        os.killpg(worker.pid, signal.SIGKILL)
+    else:
+        worker.kill()
+
+
+class Supervisor(threading.Thread):
+    """Looks once a second whether a queued run may start."""
+
+    def __init__(self, workspace: Workspace, every: float = 1.0) -> None:
+        super().__init__(daemon=True, name="supervisor")
+        self.workspace = workspace
+        self.every = every
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Until `end` is called or the process goes away."""
+        while not self._ended.wait(self.every):
+            try:
+                launch_next(self.workspace)
+            except (OSError, UserError) as error:  # a full disk now may be free in a second: keep looking
+                print(f"supervisor: {error}", file=sys.stderr)
+
+    def end(self) -> None:
+        """Stop looking; running workers go on."""
+        self._ended.set()

@@ -1,0 +1,128 @@
+"""The one place that loads weights: safetensors from a local folder, never code, never pickle, never the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.files import read_json, write_json
+from workbench.core.method import METHODS
+from workbench.core.run import Run
+from workbench.core.task import TASKS, Task
+from workbench.models.chat_template import ensure_chat_template
+
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+OPTIONS, FRESH = "options.json", "fresh.safetensors"
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder, with a padding token in any case."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **LOCAL)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(folder, "tokenizer", error) from error
+    if tokenizer.pad_token_id is None:
+        spare = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+        tokenizer.pad_token = spare  # masks come from lengths, not from ids: a token with another use is safe here
+    return tokenizer
+
+
+def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = "cpu", dtype: str = "fp32") -> Any:
+    """The model with the head of `task`. Parameters the folder lacked are named in `model.fresh_parameters`."""
+    import torch
+    import transformers
+
+    kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    auto = getattr(transformers, task.auto_class)
+    try:
+        model, info = auto.from_pretrained(
+            str(folder), use_safetensors=True, dtype=kinds[dtype], output_loading_info=True,
+            ignore_mismatched_sizes=True, **LOCAL, **options,
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(folder, "model", error) from error
+    model.fresh_parameters = _fresh_names(info)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = load_tokenizer(folder).pad_token_id
+    return model.to(device)
+
+
+def _fresh_names(info: dict[str, Any]) -> list[str]:
+    changed = [item[0] if isinstance(item, (tuple, list)) else item for item in info.get("mismatched_keys") or ()]
+    return sorted({*info.get("missing_keys", ()), *changed})
+
+
+def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) -> None:
+    """Save what was tuned: the adapter (and head parameters the base folder lacks), or the whole model. Safetensors only."""
+    from safetensors.torch import save_file
+
+    adapter = METHODS.get(run.recipe.method.kind).adapter
+    model.save_pretrained(str(run.tuned), safe_serialization=True) if adapter else model.save_pretrained(str(run.tuned))
+    tokenizer.save_pretrained(str(run.tuned))
+    write_json(run.tuned / OPTIONS, options)
+    if adapter:
+        base = model.get_base_model()
+        fresh = {name: value.detach().cpu().contiguous() for name, value in fresh_tensors(base).items()}
+        if fresh:
+            save_file(fresh, str(run.tuned / FRESH))
+
+
+def fresh_tensors(base: Any) -> dict[str, Any]:
+    """Randomly initialised parameters that the adapter left untouched: without them a reload would roll the dice again."""
+    wanted, state = set(getattr(base, "fresh_parameters", ())), base.state_dict()
+    return {name: state[name] for name in wanted if name in state}
+
+
+def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "fp32") -> Any:
+    """The tuned model of a run, ready to answer."""
+    if not run.tuned.is_dir():
+        raise UserError(
+            f"{run.id} has no tuned model yet: it is {run.status}. Choose a finished run.",
+            f"{run.id} 还没有微调后的模型（状态：{run.status}）。请选择已完成的任务。",
+            field="run",
+        )
+    recipe = run.recipe
+    task = TASKS.get(recipe.task.kind)
+    options = load_options(run)
+    if not METHODS.get(recipe.method.kind).adapter:
+        return load_model(run.tuned, task, options, device, dtype).eval()
+    return _adapted(run, load_model(base_folder, task, options, device, dtype), device)
+
+
+def load_options(run: Run) -> dict[str, Any]:
+    """The head's options the run was trained with (its labels, for instance)."""
+    options = read_json(run.tuned / OPTIONS) or {}
+    if "id2label" in options:
+        options["id2label"] = {int(key): value for key, value in options["id2label"].items()}
+    return dict(options)
+
+
+def _adapted(run: Run, base: Any, device: str) -> Any:
+    from peft import PeftModel
+    from safetensors.torch import load_file
+
+    if (run.tuned / FRESH).is_file():
+        base.load_state_dict(load_file(str(run.tuned / FRESH)), strict=False)
+    return PeftModel.from_pretrained(base, str(run.tuned), use_safetensors=True).to(device).eval()
+
+
+def tuned_tokenizer(run: Run) -> Any:
+    """The tokenizer saved with a run; chat models always have a template."""
+    tokenizer = load_tokenizer(run.tuned)
+    if TASKS.get(run.recipe.task.kind).talks:
+        ensure_chat_template(tokenizer)
+    return tokenizer
+
+
+def _unreadable(folder: Path, what: str, error: Exception) -> UserError:
+    reason = shorten(str(error).strip().split("\n")[0], 160)
+    return UserError(
+        f"model.id: the {what} in “{folder.name}” cannot be loaded: {reason}. Choose a folder or id with config.json, "
+        "tokenizer files and safetensors weights of an architecture that transformers knows.",
+        f"model.id：无法加载“{folder.name}”中的{'分词器' if what == 'tokenizer' else '模型'}：{reason}。"
+        "请选择含 config.json、分词器文件和 safetensors 权重且 transformers 支持的模型。",
+        field="model.id",
+    )
