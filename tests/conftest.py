@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fakehub import Hub, serve_hub
 
+from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,3 +29,17 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serve_hub(root) as made:
         monkeypatch.setenv("HF_ENDPOINT", made.url)
         yield made
+
+
+@pytest.fixture
+def writer() -> Iterator[Callable[[Path], EventWriter]]:
+    """Opens event logs to write to, and closes them."""
+    opened: list[EventWriter] = []
+
+    def make(path: Path) -> EventWriter:
+        opened.append(EventWriter(path))
+        return opened[-1]
+
+    yield make
+    for item in opened:
+        item.close()

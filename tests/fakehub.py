@@ -58,7 +58,12 @@ def _files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _info(name: str, folder: Path) -> dict[str, Any]:
     siblings = [
-        {"rfilename": path, "size": facts["size"], "blobId": facts["oid"], **({"lfs": facts["lfs"]} if "lfs" in facts else {})}
+        {
+            "rfilename": path,
+            "size": facts["size"],
+            "blobId": facts["oid"],
+            **({"lfs": facts["lfs"]} if "lfs" in facts else {}),
+        }
         for path, facts in _files(folder)
     ]
     return {"_id": "0", "id": name, "modelId": name, "sha": COMMIT, "private": False, "siblings": siblings, "tags": []}

@@ -50,10 +50,10 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("room", SIBLINGS)
 def test_siblings_do_not_import_one_another(room: str) -> None:
     folder = PACKAGE / room
-    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    names = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
     prefix = "workbench." + room.replace("/", ".") + "."
     for path in folder.glob("*.py"):
-        if path.stem != "__init__":
+        if path.stem in names:
             others = {prefix + name for name in names - {path.stem}}
             assert not others & imports(tree(path)), path
 

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from workbench.core import run
 from workbench.core.errors import UserError
-from workbench.core.events import EventWriter, last_lifecycle, read
+from workbench.core.events import last_lifecycle, read
 from workbench.core.recipe import parse
 from workbench.core.workspace import Workspace
 
 RECIPE = parse({"task": "text-classification", "method": "lora", "name": "my run"})
 
 
-def test_a_reader_takes_whole_lines_only_and_goes_on_from_its_offset(tmp_path: Path) -> None:
+def test_a_reader_takes_whole_lines_only_and_goes_on_from_its_offset(
+    tmp_path: Path, writer: Callable[..., Any]
+) -> None:
     path = tmp_path / "events.jsonl"
-    writer = EventWriter(path)
-    writer.write("step", step=1, loss=float("nan"))
-    path.open("ab").write(b'{"kind": "step", "ti')
+    writer(path).write("step", step=1, loss=float("nan"))
+    with path.open("ab") as torn:
+        torn.write(b'{"kind": "step", "ti')
     events, offset = read(path)
     assert [(event.kind, event.get("loss")) for event in events] == [("step", "nan")]
     assert read(path, offset) == ([], offset)
 
 
-def test_a_writer_after_a_crash_does_not_glue_its_event_to_the_torn_line(tmp_path: Path) -> None:
+def test_a_writer_after_a_crash_does_not_glue_its_event_to_the_torn_line(
+    tmp_path: Path, writer: Callable[..., Any]
+) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b'{"kind": "step", "ti')
-    EventWriter(path).write("failed", en="x", zh="y")
+    writer(path).write("failed", en="x", zh="y")
     assert [event.kind for event in read(path)[0]] == ["text", "failed"]
 
 
@@ -45,26 +51,26 @@ def test_damaged_lines_are_kept_as_text(tmp_path: Path, junk: bytes) -> None:
     assert last.kind == "finished"
 
 
-def test_the_last_lifecycle_event_is_found_behind_many_steps(tmp_path: Path) -> None:
+def test_the_last_lifecycle_event_is_found_behind_many_steps(tmp_path: Path, writer: Callable[..., Any]) -> None:
     path = tmp_path / "events.jsonl"
-    writer = EventWriter(path)
-    writer.write("started")
+    log = writer(path)
+    log.write("started")
     for step in range(3000):
-        writer.write("step", step=step, loss=0.5)
+        log.write("step", step=step, loss=0.5)
     last = last_lifecycle(path, tail=4096)
     assert last is not None
     assert last.kind == "started"
 
 
-def test_status_follows_the_folder(workspace: Workspace) -> None:
+def test_status_follows_the_folder(workspace: Workspace, writer: Callable[..., Any]) -> None:
     made = run.create(workspace, RECIPE)
     assert made.status == "queued"
     made.claim(psutil.Process(os.getpid()))
     assert made.status == "running"
-    EventWriter(made.events_path).write("started")
+    writer(made.events_path).write("started")
     (made.folder / "worker.json").write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
     assert made.status == "lost", "a reused pid with another start time is not the worker"
-    EventWriter(made.events_path).write("finished", seconds=1)
+    writer(made.events_path).write("finished", seconds=1)
     assert made.status == "finished"
 
 

@@ -105,7 +105,9 @@ def test_code_that_comes_with_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     folder = raw_model(tmp_path / "m")
     (folder / "model.safetensors").unlink()
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"w": "model-00001-of-00002.safetensors"}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"w": "model-00001-of-00002.safetensors"}})
+    )
     with pytest.raises(UserError, match="model-00001-of-00002"):
         catalog.check_folder(folder)
 

@@ -107,7 +107,9 @@ def test_bytes_that_are_not_the_listed_ones_are_dropped(workspace: Workspace, hu
     catalog.check_folder(get(workspace))
 
 
-@pytest.mark.parametrize(("fault", "said"), [(401, "gated or private"), (403, "gated or private"), (500, "answered 500")])
+@pytest.mark.parametrize(
+    ("fault", "said"), [(401, "gated or private"), (403, "gated or private"), (500, "answered 500")]
+)
 def test_a_refusal_says_which(workspace: Workspace, hub: Hub, fault: int, said: str) -> None:
     raw_model(hub.root / NAME)
     hub.fault = fault
@@ -180,7 +182,9 @@ def test_a_disk_without_room_is_told_first(workspace: Workspace, hub: Hub, monke
     assert len(hub.requests) == 1
 
 
-def test_the_token_goes_to_the_hub_that_was_set(workspace: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_goes_to_the_hub_that_was_set(
+    workspace: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw_model(hub.root / NAME)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     get(workspace)

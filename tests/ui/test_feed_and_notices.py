@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from workbench.core import run
@@ -21,15 +23,16 @@ PAYLOADS = [
 ]
 
 
-def started(workspace: Workspace) -> tuple[run.Run, EventWriter]:
+@pytest.fixture
+def started(workspace: Workspace, writer: Callable[..., EventWriter]) -> tuple[run.Run, EventWriter]:
     made = run.create(workspace, parse({"task": "text-classification", "method": "lora"}))
-    writer = EventWriter(made.events_path)
-    writer.write("started", pid=1)
-    return made, writer
+    log = writer(made.events_path)
+    log.write("started", pid=1)
+    return made, log
 
 
-def test_a_view_keeps_up_and_estimates_the_rest(workspace: Workspace) -> None:
-    made, writer = started(workspace)
+def test_a_view_keeps_up_and_estimates_the_rest(started: tuple[run.Run, EventWriter]) -> None:
+    made, writer = started
     feed = Feed()
     writer.write("phase", phase="train")
     for step in range(1, 11):
@@ -41,8 +44,8 @@ def test_a_view_keeps_up_and_estimates_the_rest(workspace: Workspace) -> None:
     assert len(view.steps) == 10
 
 
-def test_a_hundred_thousand_steps_stay_few_points_and_keep_the_last(workspace: Workspace) -> None:
-    made, writer = started(workspace)
+def test_a_hundred_thousand_steps_stay_few_points_and_keep_the_last(started: tuple[run.Run, EventWriter]) -> None:
+    made, writer = started
     for step in range(1, 20_001):
         writer.write("step", step=step, total=20_000, loss=0.5)
     view = Feed().view(made)
@@ -50,8 +53,8 @@ def test_a_hundred_thousand_steps_stay_few_points_and_keep_the_last(workspace: W
     assert view.step["step"] == 20_000
 
 
-def test_a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero(workspace: Workspace) -> None:
-    made, writer = started(workspace)
+def test_a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero(started: tuple[run.Run, EventWriter]) -> None:
+    made, writer = started
     for step, loss in enumerate([1.0, float("nan"), 0.5], 1):
         writer.write("step", step=step, total=3, loss=loss)
     raw = figures.loss_curve(Feed().view(made), Words("en")).data[0]

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 
@@ -44,12 +43,10 @@ def check(workspace: Workspace, recipe: Recipe) -> Recipe:
     material = gather(workspace, recipe)
     task.check(material.train)
     located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)
-    changes: dict[str, object] = {"data.version": material.dataset.version}
     if located.path is not None:
         catalog.check_folder(located.path)
-    if Path(recipe.model.id).expanduser().is_dir() and located.path is not None:
-        changes["model.id"] = str(located.path.resolve())  # the worker has another working directory
-    return recipe.replace(changes)
+    # a local folder becomes absolute: the worker has another working directory
+    return recipe.replace({"data.version": material.dataset.version, "model.id": located.id})
 
 
 def launch_next(workspace: Workspace) -> Run | None:

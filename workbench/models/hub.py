@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from workbench.core.errors import UserError, shorten
 
 PUBLIC = "https://huggingface.co"
-TIMEOUT = 8.0
+TIMEOUT = 6.0
 FIELD = "model.id"
 
 
@@ -85,8 +85,8 @@ def explained(model_id: str) -> Iterator[None]:
         raise (_refused(model_id, error, response.status_code) if response is not None else _lost(error)) from error
     except OSError as error:
         raise (_disk(error) if error.errno else _unreachable()) from error
-    except ValueError as error:
-        raise _refused(model_id, error, 500) from error
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise unexpected(model_id) from error
 
 
 def _lost(error: Exception) -> UserError:

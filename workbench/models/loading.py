@@ -60,14 +60,15 @@ def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) ->
     from safetensors.torch import save_file
 
     adapter = METHODS.get(run.recipe.method.kind).adapter
-    model.save_pretrained(str(run.tuned), safe_serialization=True) if adapter else model.save_pretrained(str(run.tuned))
+    if adapter:
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = run.recipe.model.id
+    model.save_pretrained(str(run.tuned))
+    (run.tuned / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the run's own card lies above
     tokenizer.save_pretrained(str(run.tuned))
     write_json(run.tuned / OPTIONS, options)
-    if adapter:
-        base = model.get_base_model()
-        fresh = {name: value.detach().cpu().contiguous() for name, value in fresh_tensors(base).items()}
-        if fresh:
-            save_file(fresh, str(run.tuned / FRESH))
+    if adapter and (fresh := fresh_tensors(model.get_base_model())):
+        save_file({name: value.detach().cpu().contiguous() for name, value in fresh.items()}, str(run.tuned / FRESH))
 
 
 def fresh_tensors(base: Any) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class Chat(Task):
     section = ChatSection
     roles = (
         Role("messages", Text("messages", "消息"), Text("A whole conversation.", "一整段对话。"), required=False),
-        Role("prompt", Text("prompt", "提问"), Text("What is asked.", "问题或指令。"), required=False),
-        Role("context", Text("context", "上下文"), Text("Further input of the prompt.", "提问的补充输入。"), False),
+        Role("prompt", Text("Prompt", "提示词"), Text("What is asked.", "问题或指令。"), required=False),
+        Role("context", Text("Context", "上下文"), Text("Further input of the prompt.", "提示词的补充输入。"), False),
         Role("system", Text("system", "系统提示"), Text("How the model should behave.", "模型应如何表现。"), False),
         Role("response", Text("response", "回答"), Text("The answer to learn.", "要学习的回答。"), required=False),
     )
@@ -93,7 +93,7 @@ class Chat(Task):
     def predict(self, rows: Sequence[Row], judge: Any) -> dict[str, Any]:
         """Per row: summed loss, answer tokens, answer tokens guessed right; and some answers in full."""
         encoded = self.encode(rows, judge.tokenizer, judge.section, judge.model)
-        sums = [item for batch in judge.batches(self, encoded.inputs) for item in _sums(batch, judge.model)]
+        sums = judge.map(self, encoded.inputs, lambda batch: _sums(batch, judge.model))
         asked = [rows[index] for index in encoded.kept[: judge.samples]]
         return {
             "nll": [item[0] for item in sums],

@@ -125,15 +125,14 @@ class TextClassification(Task):
         names = judge.labels()
         plain = [{**row, "label": names[0]} for row in rows]  # the answer plays no part in the prediction
         encoded = self.encode(plain, judge.tokenizer, judge.section, judge.model)
-        scores: list[float] = []
-        chosen: list[str] = []
-        for batch in judge.batches(self, encoded.inputs):
+
+        def best(batch: dict[str, Any]) -> list[tuple[str, float]]:
             batch.pop("labels")
-            best = judge.model(**batch).logits.float().softmax(-1).max(-1)
-            scores += best.values.tolist()
-            chosen += [names[index] for index in best.indices.tolist()]
-        order = judge.unsort(encoded.inputs)
-        return {"labels": names, "chosen": [chosen[i] for i in order], "scores": [scores[i] for i in order]}
+            top = judge.model(**batch).logits.float().softmax(-1).max(-1)
+            return [(names[i], score) for i, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)]
+
+        found = judge.map(self, encoded.inputs, best)
+        return {"labels": names, "chosen": [item[0] for item in found], "scores": [item[1] for item in found]}
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Every metric over the labels of the training rows; a label never seen counts as wrong."""

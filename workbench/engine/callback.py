@@ -1,0 +1,96 @@
+"""What the Trainer does, as events: a line per step, checkpoints with a manifest, and the wish to stop looked at each step."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from transformers import TrainerCallback
+
+from workbench.core.files import sha256, sync_folder, write_json
+from workbench.engine.hardware import memory_mb
+from workbench.engine.stage import Stage
+
+MANIFEST = "manifest.json"
+
+
+class Reporter(TrainerCallback):
+    """Writes events; asks the Trainer to save and end when a person wants the run to stop."""
+
+    trainer: Any = None
+
+    def __init__(self, stage: Stage, device: str, keep: int) -> None:
+        self.stage, self.device, self.keep = stage, device, keep
+        self.process = psutil.Process()
+        self.began = self.last = time.monotonic()
+        self.tokens = 0
+        self.stopped = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The clock of the steps starts here."""
+        self.began = self.last = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """One look at the stop file."""
+        self.stage.step = state.global_step
+        if self.stage.run.stop_asked:
+            self.stopped = control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """A step, or the held-out loss; the Trainer's closing summary is no step."""
+        logs = logs or {}
+        if "eval_loss" in logs:
+            self.stage.write("eval", step=state.global_step, loss=round(logs["eval_loss"], 6))
+        elif "loss" in logs:
+            self._step(state, logs)
+
+    def _step(self, state: Any, logs: dict[str, Any]) -> None:
+        now, count = time.monotonic(), self.trainer.take_tokens()
+        pace = count / max(now - self.last, 1e-9)
+        self.last = now
+        self.tokens += count
+        self.stage.write(
+            "step",
+            step=state.global_step,
+            total=state.max_steps,
+            epoch=round(state.epoch or 0.0, 4),
+            loss=round(logs["loss"], 6),
+            learning_rate=logs.get("learning_rate"),
+            grad_norm=round(logs["grad_norm"], 6) if "grad_norm" in logs else None,
+            tokens_per_second=round(pace, 1),
+            memory_mb=memory_mb(self.process, self.device),
+            seconds=round(now - self.began, 3),
+        )
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The time of an evaluation is not the next step's."""
+        self.last = time.monotonic()
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Manifest last, then the name that readers look for, then room for it."""
+        made = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        seal(made, state.global_step)
+        place = made.with_name(f"step-{state.global_step}")
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+        sync_folder(place.parent)
+        self.stage.write("checkpoint", step=state.global_step)
+        prune(place.parent, self.keep)
+        self.last = time.monotonic()
+
+
+def seal(folder: Path, step: int) -> None:
+    """Write the manifest: size and sha256 of every file. A folder without a matching one is torn."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    files = {str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256(path)} for path in paths}
+    write_json(folder / MANIFEST, {"step": step, "files": files})
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the newest checkpoints."""
+    steps = sorted(folder.glob("step-*"), key=lambda path: int(path.name.partition("-")[2]))
+    for old in steps[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)

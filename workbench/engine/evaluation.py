@@ -1,0 +1,88 @@
+"""Before and after on the same held-out rows. The model is asked in batches of like lengths; nothing is learned here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.task import Task
+
+
+@dataclass
+class Judge:
+    """A model to be scored, and how to ask it. `tick` is called between batches and may raise to end the run."""
+
+    model: Any
+    tokenizer: Any
+    section: Any
+    device: str = "cpu"
+    batch_size: int = 16
+    samples: int = 0
+    max_new_tokens: int = 48
+    tick: Callable[[], None] = field(default=lambda: None)
+
+    def labels(self) -> list[str]:
+        """The head's labels by position."""
+        names = self.model.config.id2label
+        return [str(names[index]) for index in range(len(names))]
+
+    def map(self, task: Task, inputs: Sequence[dict[str, Any]], ask: Callable[[dict[str, Any]], list[Any]]) -> list[Any]:
+        """`ask` of every row, in the order of `inputs`; it is given padded batches on the device and answers per row."""
+        import torch
+
+        order = sorted(range(len(inputs)), key=lambda index: len(inputs[index]["input_ids"]))
+        found: list[Any] = [None] * len(inputs)
+        pad = task.collator(self.tokenizer)
+        with torch.inference_mode(), self._resting():
+            for start in range(0, len(order), self.batch_size):
+                self.tick()
+                picked = order[start : start + self.batch_size]
+                batch = {name: value.to(self.device) for name, value in pad([inputs[i] for i in picked]).items()}
+                for index, answer in zip(picked, ask(batch), strict=True):
+                    found[index] = answer
+        return found
+
+    def answer(self, prompts: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+        """Greedy answers to conversations, in batches padded on the left."""
+        return [text for start in range(0, len(prompts), 8) for text in self._answer(prompts[start : start + 8])]
+
+    def _answer(self, prompts: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+        import torch
+
+        from workbench.models.conversation import prompt_ids
+
+        self.tick()
+        rows = [prompt_ids(self.tokenizer, list(prompt))[-self._room() :] for prompt in prompts]
+        longest, filler = max(map(len, rows)), self.tokenizer.pad_token_id
+        ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=self.device)
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        with torch.inference_mode(), self._resting():
+            made = self.model.generate(
+                input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=self.max_new_tokens,
+                pad_token_id=filler, eos_token_id=self._ends(),
+            )  # fmt: skip
+        texts = self.tokenizer.batch_decode(made[:, longest:].tolist(), skip_special_tokens=True)
+        return [str(text).strip() for text in texts]
+
+    def _ends(self) -> list[int] | None:
+        """What ends an answer: the generation settings' ends and the tokenizer's."""
+        known = self.model.generation_config.eos_token_id
+        ends = {*(known if isinstance(known, list) else [known]), self.tokenizer.eos_token_id} - {None}
+        return sorted(ends) or None
+
+    def _room(self) -> int:
+        """Prompt tokens that leave room for the answer within the model's context."""
+        context = int(getattr(self.model.config, "max_position_embeddings", 0) or 1 << 20)
+        return max(1, context - self.max_new_tokens)
+
+    @contextlib.contextmanager
+    def _resting(self) -> Iterator[None]:
+        """Dropout off while asked, and as it was afterwards."""
+        was = self.model.training
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train(was)

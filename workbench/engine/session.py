@@ -1,0 +1,240 @@
+"""One training run from its rows to its report card, phase by phase. Everything it finds out goes through events."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from workbench.core.files import sync_folder, write_json
+from workbench.core.method import METHODS
+from workbench.core.recipe import Recipe
+from workbench.core.run import Run
+from workbench.core.task import TASKS, Encoded
+from workbench.core.text import Text
+from workbench.core.workspace import Workspace
+from workbench.engine.material import Material, gather, sample
+from workbench.engine.stage import Stage, Stopped
+from workbench.models import catalog
+
+SHOWN_TOKENS = 120
+CURVE_ROWS = 200
+"""Held-out rows behind the loss curve: enough for its shape, cheap enough for every epoch."""
+
+
+@dataclass
+class Session:
+    """What the phases hand to one another."""
+
+    stage: Stage
+    workspace: Workspace
+    recipe: Recipe
+    material: Material
+    folder: Path = field(default_factory=Path)
+    device: str = "cpu"
+    precision: str = "fp32"
+    tokenizer: Any = None
+    model: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+    train: Encoded = field(default_factory=Encoded)
+    training: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def task(self) -> Any:
+        """The recipe's task."""
+        return TASKS.get(self.recipe.task.kind)
+
+    @cached_property
+    def method(self) -> Any:
+        """The recipe's method."""
+        return METHODS.get(self.recipe.method.kind)
+
+    @property
+    def run(self) -> Run:
+        """The run's folder."""
+        return self.stage.run
+
+
+def train(stage: Stage) -> None:
+    """Every phase in turn."""
+    recipe = stage.run.recipe
+    stage.phase("prepare")
+    workspace = Workspace(stage.run.folder.parent.parent)
+    session = Session(stage, workspace, recipe, gather(workspace, recipe))
+    session.task.check(session.material.train)
+    for note in session.material.notes:
+        stage.note(note)
+    find_model(session)
+    load(session)
+    before = judge(session)
+    fit(session)
+    finish(session, before)
+
+
+def find_model(session: Session) -> None:
+    """A folder on this machine; a model of the Hub is fetched into the workspace."""
+    stage, model = session.stage, session.recipe.model
+    located = catalog.locate(session.workspace, model.id, model.revision)
+    if located.path is None:
+        stage.phase("download")
+    try:
+        session.folder = catalog.fetch(
+            session.workspace,
+            located,
+            progress=lambda done, total: stage.write("download", done=done, total=total),
+            cancelled=lambda: stage.run.stop_asked,
+        )
+    except catalog.Cancelled as error:
+        raise Stopped from error
+
+
+def load(session: Session) -> None:
+    """Model, tokenizer and encoded rows."""
+    session.stage.phase("load")
+    set_threads(session.recipe.compute.threads)
+    from transformers import set_seed
+
+    from workbench.engine.hardware import device_of, precision_of
+    from workbench.models.loading import load_model, load_tokenizer
+
+    session.device = device_of(session.recipe.compute)
+    session.precision = precision_of(session.recipe.compute, session.device)
+    set_seed(session.recipe.training.seed)
+    session.tokenizer = load_tokenizer(session.folder)
+    session.options = session.task.model_options(session.material.train)
+    half = session.device == "cuda" and session.method.adapter and session.precision == "bf16"
+    dtype = "bf16" if half else "fp32"
+    session.model = load_model(session.folder, session.task, session.options, session.device, dtype)
+    encode(session)
+
+
+def set_threads(wanted: int) -> None:
+    """CPU threads of torch; 0 leaves what the machine and OMP_NUM_THREADS say."""
+    import torch
+
+    if wanted:
+        torch.set_num_threads(wanted)
+    elif "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def encode(session: Session) -> None:
+    """Training rows as the model will see them; the first is shown token by token."""
+    stage, rows = session.stage, session.material.train
+    if session.task.talks and not session.tokenizer.chat_template:
+        stage.note(
+            Text(
+                "This model brings no chat template; a small default one is used (System: / User: / Assistant:).",
+                "该模型没有自带对话模板；已使用一个简单的默认模板（System: / User: / Assistant:）。",
+            )
+        )
+    session.train = session.task.encode(rows, session.tokenizer, session.recipe.task, session.model)
+    for note in session.train.notes:
+        stage.note(note)
+    if not session.train.inputs:
+        raise nothing_left(session.recipe)
+    tokens = sum(len(row["input_ids"]) for row in session.train.inputs)
+    held = len(session.material.heldout)
+    stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=tokens)
+    stage.write("sample", tokens=shown(session.train.inputs[0], session.tokenizer))
+
+
+def nothing_left(recipe: Recipe) -> Exception:
+    """No row has anything to learn within the maximum length."""
+    from workbench.core.errors import UserError
+
+    return UserError(
+        f"task.max_length: within {recipe.task.max_length} tokens no row has an answer to learn; raise it.",
+        f"task.max_length：前 {recipe.task.max_length} 个词元内没有可学习的回答；请调大。",
+        field="task.max_length",
+    )
+
+
+def shown(row: dict[str, Any], tokenizer: Any) -> list[list[Any]]:
+    """The first tokens of a row and whether each is trained on."""
+    ids = row["input_ids"][:SHOWN_TOKENS]
+    labels = row["labels"] if isinstance(row["labels"], list) else [-100] * len(ids)
+    pieces, told = [], ""
+    for count, label in enumerate(labels[: len(ids)], start=1):
+        text = tokenizer.decode(ids[:count]).rstrip("\ufffd")  # half a character is shown with its other half
+        pieces.append([text[len(told) :], label != -100])
+        told = text
+    return pieces
+
+
+def judge(session: Session) -> Any:
+    """What the model says of the held-out rows now."""
+    from workbench.engine.evaluation import Judge
+
+    session.stage.phase("evaluate")
+    evaluation = session.recipe.evaluation
+    asked = Judge(
+        session.model, session.tokenizer, session.recipe.task, session.device,
+        max(8, session.recipe.training.per_device_train_batch_size), evaluation.samples, evaluation.max_new_tokens,
+        session.stage.check_stop,
+    )  # fmt: skip
+    return session.task.predict(session.material.heldout, asked)
+
+
+def fit(session: Session) -> None:
+    """Train; on a wish to stop keep what was learned and end."""
+    stage, recipe = session.stage, session.recipe
+    stage.phase("train")
+    from transformers import set_seed
+
+    from workbench.engine import trainer
+    from workbench.engine.callback import Reporter
+
+    set_seed(recipe.training.seed)
+    session.model = session.method.apply(session.model, session.task, recipe.method)
+    session.model.train()
+    tell_model(session)
+    rows = sample(session.material.heldout, CURVE_ROWS, recipe.training.seed)
+    held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
+    settings = trainer.arguments(recipe, stage.run.checkpoints, session.device, session.precision, bool(held))
+    reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
+    data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
+    loop = trainer.build(session.model, settings, data, session.task.collator(session.tokenizer), reporter)
+    loop.train()
+    trainer.check_weights(session.model, stage.step)
+    seconds = max(reporter.last - reporter.began, 1e-9)
+    session.training = {"tokens_per_second": round(reporter.tokens / seconds, 1)}
+    if reporter.stopped:
+        save(session)
+        raise Stopped
+
+
+def tell_model(session: Session) -> None:
+    """How many parameters are trained, of how many."""
+    counts = [(value.numel(), value.requires_grad) for value in session.model.parameters()]
+    trainable = sum(count for count, wanted in counts if wanted)
+    facts = {"trainable": trainable, "total": sum(count for count, _ in counts)}
+    session.stage.write("model", **facts, device=session.device, precision=session.precision)
+    session.training.update(facts)
+
+
+def save(session: Session) -> None:
+    """The adapter or the model, beside its tokenizer."""
+    from workbench.models.loading import save_tuned
+
+    session.stage.write("phase", phase="save")
+    session.run.result.mkdir(exist_ok=True)
+    save_tuned(session.run, session.model, session.tokenizer, session.options)
+    sync_folder(session.run.tuned)
+
+
+def finish(session: Session, before: Any) -> None:
+    """Save first, so that nothing learned is lost; then score, report and the model card."""
+    from workbench.engine.card import write_card
+    from workbench.engine.report import build
+
+    facts = dict(session.training)
+    save(session)
+    after = judge(session)
+    report = build(session, before, after, facts)
+    write_json(session.run.result / "report.json", report)
+    write_card(session.run, report)
+    keys = ("main_metric", "rows", "before", "after", "baseline", "verdict")
+    session.stage.write("report", **{key: report[key] for key in keys})

@@ -1,0 +1,117 @@
+"""Recipe → Hugging Face Trainer. The loop is the Trainer's own; here are only its settings and two refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from workbench.core.recipe import Recipe
+from workbench.engine.stage import NonFinite
+
+class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """Encoded rows in a list."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.rows[index]
+
+
+class WatchfulTrainer(Trainer):
+    """Counts tokens on the device and ends at the very step at which a number is not finite."""
+
+    tokens: Any = 0
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+        """One forward and backward pass; the count stays on the device, so that nothing waits for it."""
+        self.tokens = self.tokens + inputs["attention_mask"].sum()
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def take_tokens(self) -> int:
+        """Tokens since the last call."""
+        count, self.tokens = int(self.tokens), 0
+        return count
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Look before anybody is told: this comes before evaluation and before saving."""
+        for name, what in (("loss", "loss"), ("grad_norm", "gradient")):
+            value = logs.get(name)
+            harmless = name == "grad_norm" and self.args.fp16  # there the scaler skips overflowing steps by itself
+            if value is not None and not math.isfinite(value) and not harmless:
+                self.callback_handler.on_log(self.args, self.state, self.control, logs)
+                raise NonFinite(self.state.global_step, what)
+        super().log(logs, start_time)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Damaged weights are never saved over good ones."""
+        check_weights(self.model, self.state.global_step)
+        super()._save_checkpoint(model, trial)
+
+
+def check_weights(model: Any, step: int) -> None:
+    """Raise NonFinite when a trained parameter holds NaN or infinity."""
+    if not all(bool(torch.isfinite(value).all()) for value in model.parameters() if value.requires_grad):
+        raise NonFinite(step, "weights")
+
+
+def arguments(recipe: Recipe, folder: Path, device: str, precision: str, evaluate: bool) -> TrainingArguments:
+    """TrainingArguments of a recipe; names are the same wherever they can be."""
+    training = recipe.training
+    same = training.model_dump(exclude={"engine", "eval_steps", "save_total_limit", "gradient_checkpointing"})
+    if training.gradient_checkpointing:
+        same[_checkpointing_name()] = True
+    return TrainingArguments(
+        **same,
+        output_dir=str(folder),
+        per_device_eval_batch_size=max(8, training.per_device_train_batch_size),
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=device == "cpu",
+        eval_strategy=_eval_strategy(training.eval_steps) if evaluate else "no",
+        eval_steps=training.eval_steps or None,
+        save_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        dataloader_pin_memory=device == "cuda",
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def _checkpointing_name() -> str:
+    """It was renamed in the transformers 5 series."""
+    names = {field.name for field in dataclasses.fields(TrainingArguments)}
+    return "activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"
+
+
+def _eval_strategy(steps: int) -> str:
+    return "steps" if steps else "epoch"
+
+
+def build(model: Any, settings: TrainingArguments, rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> WatchfulTrainer:  # fmt: skip
+    """A trainer that tells `callback` and nobody else."""
+    trainer = WatchfulTrainer(
+        model=model,
+        args=settings,
+        train_dataset=rows[0],
+        eval_dataset=rows[1],
+        data_collator=pad,
+        callbacks=[callback],
+    )
+    trainer.remove_callback(PrinterCallback)
+    callback.trainer = trainer
+    return trainer

@@ -1,0 +1,55 @@
+"""How well answers are predicted, token by token. Every token counts once, so that long answers weigh more."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from workbench.core.metric import METRICS, Metric
+from workbench.core.text import Text
+from workbench.metrics import metric
+
+
+@METRICS.add
+class Perplexity(Metric):
+    """exp(summed loss ÷ tokens). predictions: summed loss per row; references: target tokens per row."""
+
+    kind = "perplexity"
+    order = 20
+    label = Text("Perplexity", "困惑度")
+    help = Text(
+        "How many tokens the model hesitates between at each step of the right answers; 1 is certain, lower is better.",
+        "在正确答案的每一步，模型相当于在几个词元之间犹豫；1 表示完全确定，越低越好。",
+    )
+    higher_is_better = False
+    percent = False
+
+    def make(self) -> Any:
+        """Numbers in."""
+        return metric(self.kind, "float64", self.help.en, _perplexity)
+
+
+@METRICS.add
+class TokenAccuracy(Metric):
+    """Share of answer tokens that were the model's first choice. predictions: right ones per row; references: all."""
+
+    kind = "token_accuracy"
+    order = 21
+    label = Text("Token accuracy", "词元准确率")
+    help = Text(
+        "Share of the answers' tokens that the model would have chosen itself.",
+        "回答的词元中，模型自己也会首选的比例。",
+    )
+
+    def make(self) -> Any:
+        """Numbers in."""
+        return metric(self.kind, "float64", self.help.en, lambda right, all_: _share(sum(right), sum(all_)))
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _perplexity(losses: list[float], tokens: list[float]) -> float:
+    mean = _share(math.fsum(losses), math.fsum(tokens))
+    return math.exp(mean) if mean < 700 else math.inf

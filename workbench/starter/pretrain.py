@@ -1,0 +1,118 @@
+"""Training the starter model from scratch: our own loop, one mixed phase, loss on documents and on answers.
+
+    OMP_NUM_THREADS=1 python -m workbench.starter pretrain --minutes 60
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workbench.starter.corpus import SEED, stream
+from workbench.starter.tokenizer import ASSISTANT, END
+
+LENGTH, ROWS = 256, 8
+PEAK, FLOOR, WARMUP = 2e-3, 1e-4, 150
+CONFIG: dict[str, Any] = {
+    "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4,
+    "max_position_embeddings": 512, "tie_word_embeddings": True, "rms_norm_eps": 1e-5,
+}  # fmt: skip
+
+
+def blocks(tokenizer: Any, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+    """(tokens, labels) of LENGTH + 1 each; labels are -100 where the user or the system speaks."""
+    tokens: list[int] = []
+    labels: list[int] = []
+    end, assistant = tokenizer.convert_tokens_to_ids([END, ASSISTANT])
+    for item in stream(seed):
+        if isinstance(item, str):
+            ids = [*tokenizer(" " + item)["input_ids"], end]
+            tokens += ids
+            labels += ids
+        else:
+            for turn in item:
+                ids = tokenizer(" " + turn["content"])["input_ids"] + [end]
+                role = tokenizer.convert_tokens_to_ids(f"<|{turn['role']}|>")
+                tokens += [role, *ids]
+                labels += [-100, *(ids if role == assistant else [-100] * len(ids))]
+        while len(tokens) > LENGTH:
+            yield tokens[: LENGTH + 1], labels[: LENGTH + 1]
+            tokens, labels = tokens[LENGTH:], labels[LENGTH:]
+
+
+def rate(step: int, total: int) -> float:
+    """Warm-up, then cosine to the floor."""
+    if step < WARMUP:
+        return PEAK * (step + 1) / WARMUP
+    return FLOOR + (PEAK - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - WARMUP) / max(1, total - WARMUP))))
+
+
+def build(tokenizer: Any) -> Any:
+    """A fresh model."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(SEED)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, **CONFIG
+    )
+    return LlamaForCausalLM(config)
+
+
+def pretrain(tokenizer_folder: Path, out: Path, minutes: float, save_every: float = 300.0) -> None:
+    """Train for about `minutes`; the number of steps is planned from the speed of the first 30."""
+    import torch
+    from transformers import AutoTokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    model = build(tokenizer).train()
+    decay = [value for value in model.parameters() if value.dim() > 1]
+    plain = [value for value in model.parameters() if value.dim() == 1]
+    groups = [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.95), fused=True)
+    source, began, saved, total, mean = blocks(tokenizer, SEED + 1), time.time(), time.time(), 10**6, None
+    warm = began
+    for step in range(10**6):
+        if step == 40:
+            speed = (time.time() - warm) / 30
+            total = int((minutes * 60 - (time.time() - began)) / speed) + step
+            print(json.dumps({"planned_steps": total, "tokens": total * LENGTH * ROWS, "tokens_per_second": round(LENGTH * ROWS / speed)}), flush=True)
+        if step == 10:
+            warm = time.time()
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, total)
+        batch = [next(source) for _ in range(ROWS)]
+        tokens, labels = (torch.tensor(part) for part in zip(*batch, strict=True))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(input_ids=tokens[:, :-1]).logits
+        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        if step % 50 == 0:
+            print(json.dumps({"step": step, "of": total, "loss": round(mean, 4), "minutes": round((time.time() - began) / 60, 1)}), flush=True)
+        if time.time() - saved > save_every or step + 1 >= total or time.time() - began > minutes * 60 + 60:
+            save(model, tokenizer, out)
+            saved = time.time()
+            if step + 1 >= total or time.time() - began > minutes * 60 + 60:
+                return
+
+
+def save(model: Any, tokenizer: Any, out: Path) -> None:
+    """Weights in fp16 (half the file; loading turns them into what the machine likes), tokenizer, generation defaults."""
+    import copy
+
+    import torch
+
+    half = copy.deepcopy(model).to(torch.float16)
+    half.generation_config.pad_token_id = tokenizer.pad_token_id
+    half.generation_config.eos_token_id = tokenizer.eos_token_id
+    half.save_pretrained(out, safe_serialization=True)
+    tokenizer.save_pretrained(out)
