@@ -11,10 +11,6 @@ from fakehub import Hub, serve_hub
 from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of its own."""

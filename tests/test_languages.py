@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from places import ROOT
 
 from workbench.core.knob import knobs
 from workbench.core.method import METHODS

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from places import ROOT
 
 from workbench.core.run import ENDED, Run, all_runs
 from workbench.core.workspace import Workspace
@@ -56,8 +56,8 @@ class Workbench:
             "--workspace",
             str(self.workspace.root),
         ]
-        log = (self.workspace.root / "ui.log").open("ab")
-        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.extra}, stdout=log, stderr=log)
+        with (self.workspace.root / "ui.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.extra}, stdout=log, stderr=log)
         for _ in range(600):
             try:
                 urllib.request.urlopen(self.url + "/health", timeout=5).close()  # noqa: S310

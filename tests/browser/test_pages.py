@@ -45,7 +45,7 @@ def test_english_pages_carry_no_chinese_but_the_switch_and_samples(visit: Callab
 def test_the_language_follows_the_browser_and_the_switch_is_remembered(visit: Callable[..., Any]) -> None:
     page = visit("/", locale="zh-CN")
     assert page.url.endswith("/zh/")
-    assert page.evaluate("document.documentElement.lang") == "zh"
+    assert page.evaluate("document.documentElement.lang").startswith("zh")
     page.click("#rail [data-go=train]")
     page.click("#lang a[lang=en]")
     page.wait_for_url("**/en/**")

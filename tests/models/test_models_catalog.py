@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import SHARED
+from places import SHARED
 from tinymodels import raw_model
 
 from workbench.core.errors import UserError

@@ -28,7 +28,9 @@ class Judge:
         names = self.model.config.id2label
         return [str(names[index]) for index in range(len(names))]
 
-    def map(self, task: Task, inputs: Sequence[dict[str, Any]], ask: Callable[[dict[str, Any]], list[Any]]) -> list[Any]:
+    def map(
+        self, task: Task, inputs: Sequence[dict[str, Any]], ask: Callable[[dict[str, Any]], list[Any]]
+    ) -> list[Any]:
         """`ask` of every row, in the order of `inputs`; it is given padded batches on the device and answers per row."""
         import torch
 

@@ -200,7 +200,7 @@ def fit(session: Session) -> None:
     loop.train()
     trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)
-    session.training = {"tokens_per_second": round(reporter.tokens / seconds, 1)}
+    session.training["tokens_per_second"] = round(reporter.tokens / seconds, 1)
     if reporter.stopped:
         save(session)
         raise Stopped
@@ -230,10 +230,9 @@ def finish(session: Session, before: Any) -> None:
     from workbench.engine.card import write_card
     from workbench.engine.report import build
 
-    facts = dict(session.training)
     save(session)
     after = judge(session)
-    report = build(session, before, after, facts)
+    report = build(session, before, after, session.training)
     write_json(session.run.result / "report.json", report)
     write_card(session.run, report)
     keys = ("main_metric", "rows", "before", "after", "baseline", "verdict")

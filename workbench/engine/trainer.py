@@ -15,7 +15,8 @@ from transformers.trainer_callback import PrinterCallback
 from workbench.core.recipe import Recipe
 from workbench.engine.stage import NonFinite
 
-class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+
+class Rows(torch.utils.data.Dataset):
     """Encoded rows in a list."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:

@@ -35,6 +35,8 @@ QUIET = {
 }
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 NICE = 10
+BELOW_NORMAL = 0x4000
+"""Windows' BELOW_NORMAL_PRIORITY_CLASS."""
 
 
 def main(argv: list[str]) -> int:
@@ -55,7 +57,7 @@ def be_polite() -> None:
     """Beside the page, in the background, silent, and in a process group of its own."""
     os.environ.update(QUIET)
     with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        psutil.Process().nice(NICE if os.name == "posix" else BELOW_NORMAL)
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
 

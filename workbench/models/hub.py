@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from workbench.core.errors import UserError, shorten
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 PUBLIC = "https://huggingface.co"
 TIMEOUT = 6.0
 FIELD = "model.id"

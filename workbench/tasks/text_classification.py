@@ -48,7 +48,9 @@ class TextClassification(Task):
     section = TextClassificationSection
     roles = (
         Role("text", Text("text", "文本"), Text("What is to be classified.", "要分类的文字。")),
-        Role("text_pair", Text("second text", "第二段文本"), Text("A text to compare with.", "用来比较的文字。"), False),
+        Role(
+            "text_pair", Text("second text", "第二段文本"), Text("A text to compare with.", "用来比较的文字。"), False
+        ),
         Role("label", Text("label", "标签"), Text("The right answer.", "正确答案。")),
     )
     auto_class = "AutoModelForSequenceClassification"
@@ -143,7 +145,9 @@ class TextClassification(Task):
         """Confusion, figures per label, and the rows whose answer changed."""
         references, labels = _references(rows), after["labels"]
         shown = list(dict.fromkeys([*labels, *sorted(set(references))]))
-        grids = {name: confusion(references, side["chosen"], shown) for name, side in (("before", before), ("after", after))}
+        grids = {
+            name: confusion(references, side["chosen"], shown) for name, side in (("before", before), ("after", after))
+        }
         return {
             "confusion": {"labels": shown, **grids},
             "per_class": per_class(references, after["chosen"], labels),

@@ -130,7 +130,6 @@ class Form:
                     [component],
                     outputs,
                     validator=self._checker(path),
-                    queue=False,
                     show_progress="hidden",
                 )
 

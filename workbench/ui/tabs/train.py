@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 import gradio as gr
@@ -11,6 +13,8 @@ from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.sections import ComputeSection, EvaluationSection, TrainingSection
 from workbench.core.task import TASKS
+from workbench.core.workspace import Workspace
+from workbench.data import library
 from workbench.engine import supervisor
 from workbench.ui.form import Form
 from workbench.ui.notices import esc, facts, heading, problem, tag
@@ -140,17 +144,25 @@ def _batch(recipe: Recipe) -> str:
 
 
 def _rows(page: Page, recipe: Recipe) -> str:
-    from workbench.data import library
-
+    """How many rows train and how many steps that makes."""
     try:
         dataset = library.find(page.workspace, recipe.data.dataset, recipe.data.version)
+        roles = tuple(sorted(recipe.data.roles.items()))
+        rows, own = _counted(page.workspace, dataset.name, dataset.version, recipe.task.kind, roles)
     except UserError:
         return f" · {page.words('dataset_missing')}"
-    rows = int(dataset.meta.get("rows") or 0)
-    limit = recipe.data.max_rows
-    used = min(rows, limit) if limit else rows
-    steps = -(-used // (recipe.training.per_device_train_batch_size * recipe.training.gradient_accumulation_steps))
-    total = (
-        recipe.training.max_steps if recipe.training.max_steps > 0 else round(steps * recipe.training.num_train_epochs)
-    )
+    used = rows if own else max(1, rows - round(rows * recipe.data.validation))
+    used = min(used, recipe.data.max_rows or used)
+    training = recipe.training
+    batches = -(-used // training.per_device_train_batch_size)
+    per_epoch = -(-batches // training.gradient_accumulation_steps)
+    total = training.max_steps if training.max_steps > 0 else math.ceil(per_epoch * training.num_train_epochs)
     return f" · {page.words('rows_steps', rows=used, steps=total)}"
+
+
+@lru_cache(maxsize=64)
+def _counted(workspace: Workspace, name: str, version: int, task: str, roles: tuple[Any, ...]) -> tuple[int, bool]:
+    """(rows to train on, whether the dataset brings its own held-out rows); versions never change, so this is kept."""
+    found = library.find(workspace, name, version)
+    train, heldout = found.task_rows(TASKS.get(task), dict(roles) or None)
+    return len(train), heldout is not None

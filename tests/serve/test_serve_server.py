@@ -1,0 +1,177 @@
+"""A real serving process answers the official client, stops when asked, and is reused, replaced and missed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from tinymodels import tiny_bert, tiny_llama
+
+from workbench.core.errors import UserError
+from workbench.core.recipe import parse
+from workbench.core.run import Run, create
+from workbench.core.workspace import Workspace
+from workbench.serve import client
+
+pytestmark = pytest.mark.slow
+ASK = [{"role": "user", "content": "hi 你好"}]
+
+
+def made_run(workspace: Workspace, model: Path, task: str, options: dict[str, Any]) -> Run:
+    """A finished LoRA run without training: the adapter's weights are set to something."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from workbench.core.task import TASKS
+    from workbench.models.loading import load_model, load_tokenizer, save_tuned
+
+    recipe = parse({"task": task, "method": "lora", "model": {"id": str(model)}, "data": {"dataset": "x"}})
+    run = create(workspace, recipe)
+    kind = TASKS.get(task)
+    base = load_model(model, kind, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a deprecated name
+        tuned = get_peft_model(base, LoraConfig(task_type=kind.peft_type, r=4, target_modules="all-linear"))
+    for name, value in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(value, std=0.5)
+    save_tuned(run, tuned, load_tokenizer(model), options)
+    return run
+
+
+class World:
+    """A workspace with one chat run."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root / "w")
+        self.model = tiny_llama(root / "llama")
+        self.run = made_run(self.workspace, self.model, "chat", {})
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("serve"))
+    yield made
+    client.shutdown(made.workspace)
+
+
+@pytest.fixture
+def endpoint(world: World) -> client.Endpoint:
+    return client.ensure(world.workspace, world.run)
+
+
+@pytest.fixture
+def official(endpoint: client.Endpoint) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{endpoint.url}/v1", api_key=endpoint.key, max_retries=0) as made:
+        yield made
+
+
+def said(endpoint: client.Endpoint, side: str, **how: Any) -> str:
+    return "".join(client.chat(endpoint, side, ASK, **{"temperature": 0, "max_tokens": 24, **how}))
+
+
+def test_the_official_client_gets_the_same_streamed_or_whole(official: openai.OpenAI) -> None:
+    how: Any = {"model": "tuned", "messages": ASK, "temperature": 0, "max_tokens": 20}
+    whole = official.chat.completions.create(**how)
+    with official.chat.completions.create(stream=True, **how) as stream:
+        chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole.choices[0].message.content
+    assert chunks[-1].choices[0].finish_reason == whole.choices[0].finish_reason in ("stop", "length")
+    assert whole.usage.prompt_tokens > 0
+    assert [model.id for model in official.models.list()] == ["base", "tuned"]
+
+
+def test_base_is_the_plain_model_and_tuned_is_not(world: World, endpoint: client.Endpoint) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from workbench.models.conversation import prompt_ids
+    from workbench.models.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(world.model)
+    ids = torch.tensor([prompt_ids(tokenizer, ASK)])
+    model = AutoModelForCausalLM.from_pretrained(world.model)
+    plain = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24)
+    text = tokenizer.decode(plain[0, ids.shape[1] :], skip_special_tokens=True)
+    assert said(endpoint, "base") == text.removeprefix(" ").rstrip("\ufffd")
+    assert said(endpoint, "tuned") != said(endpoint, "base")
+
+
+def test_a_seed_repeats_and_broken_characters_never_come(endpoint: client.Endpoint) -> None:
+    first = said(endpoint, "base", temperature=1.0, seed=3, max_tokens=60)
+    assert first == said(endpoint, "base", temperature=1.0, seed=3, max_tokens=60)
+    assert first != said(endpoint, "base", temperature=1.0, seed=4, max_tokens=60)
+
+
+def test_closing_the_stream_stops_the_model(endpoint: client.Endpoint) -> None:
+    before = client.health(endpoint)["generated"]
+    talk = client.chat(endpoint, "base", ASK, temperature=1.0, max_tokens=400, seed=1)
+    next(talk)
+    talk.close()
+    until = time.monotonic() + 20
+    while client.health(endpoint)["waiting"] and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    after = client.health(endpoint)["generated"]
+    time.sleep(0.3)
+    assert client.health(endpoint)["generated"] == after
+    assert after - before < 390
+
+
+def test_what_is_not_supported_is_refused_by_name(official: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="logprobs"):
+        official.chat.completions.create(model="base", messages=ASK, logprobs=True)  # type: ignore[arg-type]
+
+
+def test_a_key_and_a_loopback_name_are_needed(endpoint: client.Endpoint) -> None:
+    with httpx.Client(base_url=endpoint.url, trust_env=False) as plain:
+        assert plain.get("/v1/models").status_code == 401
+        assert plain.get("/v1/models", headers={"Authorization": "Bearer x"}).status_code == 401
+        assert plain.get("/health", headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_too_long_a_conversation_says_so(endpoint: client.Endpoint) -> None:
+    with pytest.raises(UserError, match="context is 512"):
+        list(client.chat(endpoint, "base", [{"role": "user", "content": "x" * 600}]))
+
+
+def test_a_server_is_reused_and_a_dead_one_is_replaced(world: World, endpoint: client.Endpoint) -> None:
+    assert client.ensure(world.workspace, world.run) == endpoint
+    os.killpg(endpoint.pid, signal.SIGKILL)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: client.ensure(world.workspace, world.run), range(2))
+    assert first == second
+    assert first.pid != endpoint.pid
+
+
+def test_classification_and_another_target_replaces_the_first(world: World, tmp_path: Path) -> None:
+    first = client.ensure(world.workspace, world.run)
+    labels = {0: "bad", 1: "good", 2: "so-so"}
+    options = {"num_labels": 3, "id2label": labels, "label2id": {name: index for index, name in labels.items()}}
+    run = made_run(world.workspace, tiny_bert(tmp_path / "bert"), "text-classification", options)
+    found = client.ensure(world.workspace, run)
+    assert found.pid != first.pid
+    for side in ("base", "tuned"):
+        for row in client.classify(found, side, [{"text": "fine"}, {"text": "你好", "text_pair": "b"}]):
+            assert set(row) == set(labels.values())
+            assert sum(row.values()) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(UserError, match="classifies"):
+        list(client.chat(found, "base", ASK))
+
+
+def test_a_target_that_cannot_be_loaded_says_why(world: World) -> None:
+    with pytest.raises(UserError, match="not a model") as caught:
+        client.ensure(world.workspace, "../nothing")
+    assert "不是模型" in caught.value.text.zh
+    assert not client.state_path(world.workspace).exists()
+    shutil.rmtree(world.workspace.root / "serve")

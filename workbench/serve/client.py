@@ -1,0 +1,225 @@
+"""The page's and the command line's door to the serving process: start or reuse it, ask it, end it. No torch here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from workbench import ROOT
+from workbench.core.errors import UserError, shorten
+from workbench.core.files import read_json
+from workbench.core.run import Run
+from workbench.core.text import Text
+from workbench.core.workspace import Workspace
+
+PATIENCE = 300.0
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server answers, and the key it wants."""
+
+    url: str
+    key: str
+    target: str
+    pid: int
+
+
+def state_path(workspace: Workspace) -> Path:
+    """The state file of the workspace's one server."""
+    return workspace.root / "serve" / "state.json"
+
+
+def target_name(target: Run | str) -> str:
+    """How a target is written down: run:ID or model:NAME."""
+    return f"run:{target.id}" if isinstance(target, Run) else f"model:{target}"
+
+
+def ensure(workspace: Workspace, target: Run | str, idle: float = 20.0) -> Endpoint:
+    """The server for `target`: the one that runs, or a new one in place of it. Waits until it can answer."""
+    wanted = target_name(target)
+    with workspace.lock("serve"):
+        state = read_json(state_path(workspace))
+        if isinstance(state, dict) and state.get("target") == wanted and process_of(state) and _answers(state):
+            return _endpoint(state)
+        _end(workspace)
+        return _await(workspace, _spawn(workspace, wanted, idle))
+
+
+def shutdown(workspace: Workspace) -> None:
+    """End the workspace's server, if there is one."""
+    with workspace.lock("serve"):
+        _end(workspace)
+
+
+def process_of(state: Any) -> psutil.Process | None:
+    """The living server process of a state file: same pid and same start time."""
+    try:
+        process = psutil.Process(int(state["pid"]))
+        same = abs(process.create_time() - float(state["started"])) < 0.05
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return None
+
+
+def _endpoint(state: dict[str, Any]) -> Endpoint:
+    return Endpoint(f"http://127.0.0.1:{state['port']}", state["key"], state["target"], int(state["pid"]))
+
+
+def _answers(state: dict[str, Any]) -> bool:
+    """Whether somebody listens there. Slow is alive: a busy machine may take long to answer."""
+    try:
+        with _client(_endpoint(state)) as client:
+            return client.get("/health", timeout=5).status_code == 200
+    except httpx.TimeoutException:
+        return True
+    except (httpx.HTTPError, KeyError, ValueError):
+        return False
+
+
+def _end(workspace: Workspace) -> None:
+    process = process_of(read_json(state_path(workspace)))
+    if process is not None:
+        _stop(process)
+    state_path(workspace).unlink(missing_ok=True)
+    for pid in [pid for pid, child in _CHILDREN.items() if child.poll() is not None]:
+        del _CHILDREN[pid]
+
+
+def _stop(process: psutil.Process) -> None:
+    """TERM to its group, then KILL."""
+    for name, patience in (("SIGTERM", 4.0), ("SIGKILL", 4.0)):
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, getattr(signal, name))
+            else:
+                process.kill()
+            child = _CHILDREN.get(process.pid)
+            child.wait(patience) if child else process.wait(patience)
+            return
+        if not process.is_running():
+            return
+
+
+def _spawn(workspace: Workspace, target: str, idle: float) -> subprocess.Popen[bytes]:
+    kind, _, name = target.partition(":")
+    folder = state_path(workspace).parent
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(workspace.root), f"--{kind}={name}"]
+    command += ["--state", str(state_path(workspace)), "--idle", str(idle)]
+    search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    # The key travels in the environment: a command line can be read by every user of the machine.
+    environment = {**os.environ, "PYTHONPATH": search, "WORKBENCH_SERVE_KEY": secrets.token_urlsafe(24)}
+    with (folder / "server.log").open("ab") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+        )
+    _CHILDREN[child.pid] = child
+    return child
+
+
+def _await(workspace: Workspace, child: subprocess.Popen[bytes]) -> Endpoint:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        ended = child.poll() is not None
+        state = read_json(state_path(workspace))
+        if isinstance(state, dict) and isinstance(state.get("error"), dict):
+            child.wait()
+            state_path(workspace).unlink(missing_ok=True)
+            raise UserError(str(state["error"].get("en", "")), str(state["error"].get("zh", "")))
+        if isinstance(state, dict) and state.get("pid") == child.pid and "port" in state:
+            return _endpoint(state)
+        if ended:
+            break
+        time.sleep(0.1)
+    if child.poll() is None:
+        _stop(psutil.Process(child.pid))
+    raise UserError(
+        "The model could not be started for chat; serve/server.log in the workspace says why.",
+        "无法启动用于对话的模型；原因见工作区中的 serve/server.log。",
+    )
+
+
+def chat(endpoint: Endpoint, model: str, messages: list[dict[str, str]], **sampling: Any) -> Iterator[str]:
+    """The answer, piece by piece. Closing the generator closes the stream, which stops the model."""
+    body = {"model": model, "messages": messages, "stream": True, **sampling}
+    with _explained(), _client(endpoint) as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        _check(answer)
+        for line in answer.iter_lines():
+            data = line.removeprefix("data: ")
+            if not line.startswith("data: ") or data == "[DONE]":
+                continue
+            chunk = json.loads(data)
+            if "error" in chunk:
+                raise _refusal(chunk)
+            for choice in chunk["choices"]:
+                if choice["delta"].get("content"):
+                    yield choice["delta"]["content"]
+
+
+def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list[dict[str, float]]:
+    """Probabilities by label of every row; those of "base" come from an untrained head."""
+    with _explained(), _client(endpoint) as client:
+        answer = client.post("/v1/classify", json={"model": model, "input": rows})
+        _check(answer)
+        return list(answer.json()["data"])
+
+
+def health(endpoint: Endpoint) -> dict[str, Any]:
+    """What the server holds and how much it has generated."""
+    with _explained(), _client(endpoint) as client:
+        answer = client.get("/health")
+        _check(answer)
+        return dict(answer.json())
+
+
+def _client(endpoint: Endpoint) -> httpx.Client:
+    """No proxy may stand before loopback; a token may take long on a slow machine."""
+    headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
+    timeout = httpx.Timeout(10, read=300)
+    return httpx.Client(base_url=endpoint.url, headers=headers, timeout=timeout, trust_env=False)
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.status_code >= 400:
+        answer.read()
+        try:
+            raise _refusal(answer.json())
+        except ValueError as error:
+            raise httpx.HTTPError(f"status {answer.status_code}") from error
+
+
+def _refusal(body: Any) -> UserError:
+    inner = body.get("error") if isinstance(body, dict) else None
+    facts = inner if isinstance(inner, dict) else {}
+    message = shorten(facts.get("message", body), 300)
+    chinese = {
+        "busy": Text("", "模型正忙，请稍后再试。"),
+        "context_length_exceeded": Text("", "对话太长，超出模型的上下文长度；请缩短后再试。"),
+    }.get(str(facts.get("code")), Text("", f"模型服务拒绝了请求：{message}"))
+    return UserError(message, chinese.zh, field=facts.get("param"))
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise UserError(
+            "The connection to the model broke; ask again, it will be started anew if it has ended.",
+            "与模型服务的连接中断；请重新提问，服务若已结束会重新启动。",
+        ) from error

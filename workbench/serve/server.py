@@ -1,0 +1,99 @@
+"""The process that holds a model and answers the OpenAI-compatible API: python -m workbench.serve.server --help."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvicorn
+
+from workbench.core.errors import UserError
+from workbench.core.files import write_json
+from workbench.core.text import terminal_lang
+from workbench.core.workspace import Workspace
+from workbench.serve.app import LOOPBACK, Service, build
+from workbench.serve.generate import Engine, hold_model, hold_run
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m workbench.serve.server")
+    parser.add_argument("--workspace", required=True)
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--run")
+    target.add_argument("--model")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--key", default=os.environ.get("WORKBENCH_SERVE_KEY", ""), help="or WORKBENCH_SERVE_KEY")
+    parser.add_argument("--idle", type=float, default=20.0, help="minutes without a request before it ends; 0: never")
+    return parser.parse_args(given)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, or UserError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        raise UserError(
+            f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.",
+            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请用 --port 另选一个。",
+            field="port",
+        ) from error
+    return made
+
+
+async def serve(service: Service, sock: socket.socket, idle: float) -> None:
+    """Answer until told to end or until nothing was asked for `idle` minutes."""
+    config = uvicorn.Config(build(service), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+
+    async def watch() -> None:
+        while not idle or service.waiting or time.monotonic() - service.last < idle * 60:
+            await asyncio.sleep(0.5)
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    await server.serve(sockets=[sock])
+    watching.cancel()
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Load, announce, answer. A refusal is written into the state file for whoever waits for it."""
+    options = arguments(given)
+    me = psutil.Process()
+    facts: dict[str, Any] = {"pid": me.pid, "started": me.create_time()}
+    try:
+        if options.host not in LOOPBACK and not options.key:
+            raise UserError("Any other host than loopback needs --key.", "监听非本机地址时必须设置 --key。", "key")
+        sock = listen(options.host, options.port)
+        workspace = Workspace(options.workspace)
+        held = hold_run(workspace, options.run) if options.run else hold_model(workspace, options.model)
+    except UserError as error:
+        write_json(options.state, {**facts, "error": error.text._asdict()})
+        print(error.say(terminal_lang()), file=sys.stderr)
+        return 2
+    service = Service(Engine(held), options.key, options.host in LOOPBACK)
+    port = sock.getsockname()[1]
+    write_json(options.state, {**facts, "port": port, "key": options.key, "target": held.target})
+    print(f"http://{options.host}:{port}/v1", flush=True)
+    asyncio.run(serve(service, sock, options.idle))
+    options.state.unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
