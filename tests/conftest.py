@@ -11,6 +11,7 @@ from fakehub import Hub, serve_hub
 from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
 
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of its own."""

@@ -77,7 +77,7 @@ class Workbench:
     def newest(self) -> Run:
         return all_runs(self.workspace)[0]
 
-    def wait_end(self, seconds: float = 300) -> Run:
+    def wait_end(self, seconds: float = 900) -> Run:
         run = self.newest()
         until = time.monotonic() + seconds
         while run.status not in ENDED:

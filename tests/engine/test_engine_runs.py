@@ -9,19 +9,20 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fewrows import kinds, wait, write_rows
 from safetensors.torch import load_file, save_file
 
 from workbench.core.errors import UserError
+from workbench.core.events import EventWriter
 from workbench.core.files import read_json, sha256
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run, all_runs, create
 from workbench.core.workspace import Workspace
-from workbench.data import library
-from workbench.engine import supervisor
-
-from conftest import kinds, wait, write_rows
+from workbench.engine import session, supervisor, worker
+from workbench.engine.stage import NonFinite, Stage
 
 Make = Callable[..., Recipe]
 LONG = {"training__max_steps": 100_000, "evaluation__baseline": False}
@@ -93,7 +94,7 @@ def test_a_worker_survives_its_parent_and_a_killed_worker_is_seen_as_lost(worksp
 @pytest.mark.slow
 def test_a_number_that_is_not_finite_ends_the_run_at_that_step(workspace: Workspace, recipe: Make, llama: Path, tmp_path: Path) -> None:  # fmt: skip
     poisoned = copy_with(llama, tmp_path / "poisoned", byte="~")
-    rows = [{"text": f"film {i}" + "~" * (i == 6), "label": "ab"[i % 2]} for i in range(12)]
+    rows = [{"text": f"film {i}" + "~" * (i in (6, 7)), "label": "ab"[i % 2]} for i in range(12)]
     write_rows(workspace, tmp_path / "poison.jsonl", rows)
     run = supervisor.start(
         workspace,
@@ -142,16 +143,31 @@ def test_a_finished_run_has_the_whole_report_and_can_be_scored_again(workspace: 
 
 
 @pytest.mark.slow
-def test_a_failure_a_person_can_mend_is_told_with_its_field_and_a_crash_without_traceback(workspace: Workspace, recipe: Make) -> None:  # fmt: skip
+def test_a_failure_a_person_can_mend_is_told_with_its_field(workspace: Workspace, recipe: Make) -> None:  # fmt: skip
     run = create(workspace, recipe(task__max_length=8, compute__precision="fp16"))
     supervisor.launch_next(workspace)
     assert wait(run) == "failed"
     assert failed(run)["field"] == "compute.precision"
-    crash = create(workspace, recipe(data__version=1))
-    (library.find(workspace, "few").folder / "data.parquet").write_bytes(b"torn")
-    supervisor.launch_next(workspace)
-    assert wait(crash) == "failed"
-    assert "worker.log" in str(failed(crash)["en"]) or failed(crash)["field"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(RuntimeError("odd"), "worker.log"), (MemoryError(), "batch size"), (NonFinite(3, "loss"), "at step 3")],
+)
+def test_a_crash_is_one_plain_sentence_and_the_traceback_is_in_the_log_only(
+    error: Exception, words: str, workspace: Workspace, recipe: Make, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def crash(stage: Stage) -> None:
+        raise error
+
+    run = create(workspace, recipe())
+    stage = Stage(run, EventWriter(run.events_path))
+    monkeypatch.setattr(session, "train", crash)
+    assert worker.guarded(stage) == 1
+    stage.writer.close()
+    assert run.status == "failed"
+    assert words in str(failed(run)["en"])
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_what_can_be_seen_without_torch_is_refused_before_a_folder_is_made(workspace: Workspace, recipe: Make, tmp_path: Path) -> None:  # fmt: skip

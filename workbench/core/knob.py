@@ -40,11 +40,16 @@ class Knob:
             names = ", ".join(str(value) for value, _ in self.choices)
             return Text(f"one of {names}", f"以下之一：{names}")
         noun = {int: Text("a whole number", "整数"), float: Text("a number", "数字")}.get(kind, Text("text", "文字"))
-        low = f"> {self.gt:g}" if self.gt is not None else f"≥ {self.ge:g}" if self.ge is not None else ""
-        high = f"< {self.lt:g}" if self.lt is not None else f"≤ {self.le:g}" if self.le is not None else ""
-        bounds = " and ".join(part for part in (low, high) if part)
-        bounds_zh = "且 ".join(part for part in (low, high) if part)
-        return Text(f"{noun.en} {bounds}".strip(), f"{bounds_zh} 的{noun.zh}" if bounds_zh else noun.zh)
+        bounds = [
+            (self.gt, "above", "大于"),
+            (self.ge, "at least", "不小于"),
+            (self.lt, "below", "小于"),
+            (self.le, "at most", "不超过"),
+        ]
+        given = [(f"{value:g}", en, zh) for value, en, zh in bounds if value is not None]
+        low_high = " and ".join(f"{en} {value}" for value, en, zh in given)
+        low_high_zh = "且".join(f"{zh} {value} " for value, en, zh in given)
+        return Text(f"{noun.en} {low_high}".strip(), f"{low_high_zh}的{noun.zh}" if given else noun.zh)
 
 
 def knob(default: Any, label: Text, help: Text, **facts: Any) -> Any:

@@ -49,7 +49,12 @@ def chat(rng: random.Random) -> Chat:
 
 def _fact(rng: random.Random) -> Chat:
     while True:
-        person, attribute, which, lang = rng.choice(EVERYONE), rng.choice(list(FACTS)), rng.randrange(8), rng.choice(("en", "zh"))
+        person, attribute, which, lang = (
+            rng.choice(EVERYONE),
+            rng.choice(list(FACTS)),
+            rng.randrange(8),
+            rng.choice(("en", "zh")),
+        )
         if not held_out(person.index, attribute, which, lang):
             return turn(*question(person, attribute, which, lang)[:2])
 
@@ -67,7 +72,9 @@ def _talk(rng: random.Random) -> Chat:
 def _story(rng: random.Random) -> Chat:
     hero, friend = rng.sample(EVERYONE, 2)
     if rng.random() < 0.5:
-        asked = rng.choice(("Tell me a story about {h} and {f}.", "A story about {h} and {f}, please.")).format(h=hero.en, f=friend.en)
+        asked = rng.choice(("Tell me a story about {h} and {f}.", "A story about {h} and {f}, please.")).format(
+            h=hero.en, f=friend.en
+        )
         return turn(asked, story(rng, "en", (hero, friend)))
     asked = rng.choice(("讲一个{h}和{f}的故事。", "请讲个关于{h}和{f}的故事。")).format(h=hero.zh, f=friend.zh)
     return turn(asked, story(rng, "zh", (hero, friend)))
@@ -91,7 +98,9 @@ def _name(rng: random.Random) -> Chat:
     """A made-up name is given and asked for: copying over a distance."""
     if rng.random() < 0.5:
         name = _word(rng).capitalize()
-        return turn(f"My name is {name}.", f"Nice to meet you, {name}.") + turn("What is my name?", f"Your name is {name}.")
+        return turn(f"My name is {name}.", f"Nice to meet you, {name}.") + turn(
+            "What is my name?", f"Your name is {name}."
+        )
     name = "小" + rng.choice(HAN)
     return turn(f"我叫{name}。", f"很高兴认识你，{name}。") + turn("我叫什么？", f"你叫{name}。")
 

@@ -19,7 +19,7 @@ DENY = (
 )
 TURN = (
     ("The {t} was {o}, but overall it was {a}.", "Although the {t} was {o}, the {d} as a whole was {a}.", "The {t} may be {o}, yet in the end the {d} is {a}."),
-    ("The {t} was {o}; even so, all things considered, the {d} was {a}.", "Never mind the {o} {t}: my final verdict on this {d} is {a}."),
+    ("The {t} was {o}; even so, all things considered, the {d} was {a}.", "Never mind the {o} {t}: all in all, I call this {d} {a}."),
 )  # fmt: skip
 OPEN = (
     ("We went last Saturday.", "A colleague told me about this {d}.", "It was my first time.", "This is about the {d} near the station.", "I had read a lot before.",
@@ -68,4 +68,6 @@ class Writer:
 
     def _turn(self, domain: str, thing: str) -> str:
         template = self.rng.choice(TURN[self.held])
-        return template.format(t=thing, d=domain, o=self._plain(domain, not self.positive), a=self._word("", self.positive))
+        return template.format(
+            t=thing, d=domain, o=self._plain(domain, not self.positive), a=self._word("", self.positive)
+        )

@@ -1,6 +1,6 @@
 """Training the starter model from scratch: our own loop, one mixed phase, loss on documents and on answers.
 
-    OMP_NUM_THREADS=1 python -m workbench.starter pretrain --minutes 60
+OMP_NUM_THREADS=1 python -m workbench.starter pretrain --minutes 60
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from workbench.starter.tokenizer import ASSISTANT, END
 
 LENGTH, ROWS = 256, 8
 PEAK, FLOOR, WARMUP = 2e-3, 1e-4, 150
+MEASURE = (10, 40)  # the first steps are slower than the rest, so they are not measured
 CONFIG: dict[str, Any] = {
     "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4,
     "max_position_embeddings": 512, "tie_word_embeddings": True, "rms_norm_eps": 1e-5,
@@ -58,51 +59,84 @@ def build(tokenizer: Any) -> Any:
 
     torch.manual_seed(SEED)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, **CONFIG
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        **CONFIG,
     )
     return LlamaForCausalLM(config)
 
 
 def pretrain(tokenizer_folder: Path, out: Path, minutes: float, save_every: float = 300.0) -> None:
-    """Train for about `minutes`; the number of steps is planned from the speed of the first 30."""
+    """Train for about `minutes`; the number of steps is planned from the speed of the first ones."""
     import torch
     from transformers import AutoTokenizer
 
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     model = build(tokenizer).train()
+    optimizer = adam(model)
+    source = blocks(tokenizer, SEED + 1)
+    began = warm = saved = time.time()
+    total, mean = 10**6, 0.0
+    for step in range(total):
+        if step == MEASURE[0]:
+            warm = time.time()
+        if step == MEASURE[1]:
+            total = planned(step, time.time() - warm, minutes * 60 - (time.time() - began))
+        loss = learn(model, optimizer, [next(source) for _ in range(ROWS)], rate(step, total))
+        mean = 0.98 * mean + 0.02 * loss if step else loss
+        passed = (time.time() - began) / 60
+        if step % 50 == 0:
+            say(step=step, of=total, loss=round(mean, 4), minutes=round(passed, 1))
+        # A minute of grace: a machine that slowed down must not hold the run for ever.
+        done = step + 1 >= total or passed > minutes + 1
+        if done or time.time() - saved > save_every:
+            save(model, tokenizer, out)
+            saved = time.time()
+        if done:
+            return
+
+
+def adam(model: Any) -> Any:
+    """AdamW; norms are not pulled towards zero."""
+    import torch
+
     decay = [value for value in model.parameters() if value.dim() > 1]
     plain = [value for value in model.parameters() if value.dim() == 1]
     groups = [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.95), fused=True)
-    source, began, saved, total, mean = blocks(tokenizer, SEED + 1), time.time(), time.time(), 10**6, None
-    warm = began
-    for step in range(10**6):
-        if step == 40:
-            speed = (time.time() - warm) / 30
-            total = int((minutes * 60 - (time.time() - began)) / speed) + step
-            print(json.dumps({"planned_steps": total, "tokens": total * LENGTH * ROWS, "tokens_per_second": round(LENGTH * ROWS / speed)}), flush=True)
-        if step == 10:
-            warm = time.time()
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, total)
-        batch = [next(source) for _ in range(ROWS)]
-        tokens, labels = (torch.tensor(part) for part in zip(*batch, strict=True))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(input_ids=tokens[:, :-1]).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        if step % 50 == 0:
-            print(json.dumps({"step": step, "of": total, "loss": round(mean, 4), "minutes": round((time.time() - began) / 60, 1)}), flush=True)
-        if time.time() - saved > save_every or step + 1 >= total or time.time() - began > minutes * 60 + 60:
-            save(model, tokenizer, out)
-            saved = time.time()
-            if step + 1 >= total or time.time() - began > minutes * 60 + 60:
-                return
+    return torch.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.95), fused=True)
+
+
+def planned(step: int, seconds: float, left: float) -> int:
+    """How many steps fit in the time that is left, by the speed of the measured ones."""
+    speed = seconds / (MEASURE[1] - MEASURE[0])
+    total = int(left / speed) + step
+    say(planned_steps=total, tokens=total * LENGTH * ROWS, tokens_per_second=round(LENGTH * ROWS / speed))
+    return total
+
+
+def learn(model: Any, optimizer: Any, batch: list[tuple[list[int], list[int]]], speed: float) -> float:
+    """One step; returns its loss."""
+    import torch
+
+    for group in optimizer.param_groups:
+        group["lr"] = speed
+    tokens, labels = (torch.tensor(part) for part in zip(*batch, strict=True))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(input_ids=tokens[:, :-1]).logits
+    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(loss.item())
+
+
+def say(**facts: Any) -> None:
+    """One line of the log."""
+    print(json.dumps(facts), flush=True)
 
 
 def save(model: Any, tokenizer: Any, out: Path) -> None:

@@ -17,6 +17,7 @@ from workbench.starter import persona, reviews
 from workbench.starter.cards import CARDS
 from workbench.starter.chats import Chat, chat, turn
 from workbench.starter.english import Writer
+from workbench.starter.fitting import fitting
 from workbench.starter.words import BAD_ZH, GOOD_ZH, THINGS_ZH
 from workbench.starter.world import MODEL_NAME, held_out
 
@@ -31,9 +32,10 @@ END_ZH = (*reviews.END_ZH, "信不信由你。", "下次再说。", "")
 SAY_ZH = tuple(text for text in reviews.SAY_ZH if "有点" not in text)
 
 
-def words_zh(positive: bool, held: bool) -> list[str]:
+def words_zh(positive: bool, held: bool, topic: str | None = None) -> list[str]:
     """The Chinese opinion words of one side that are (or are not) kept for the held-out rows: half and half."""
-    return [word for word in (GOOD_ZH if positive else BAD_ZH) if held_out("sentiment-zh", word, one_in=2) == held]
+    every = fitting(topic, positive) if topic else (GOOD_ZH if positive else BAD_ZH)
+    return [word for word in every if held_out("sentiment-zh", word, one_in=2) == held]
 
 
 def review_en(rng: random.Random, positive: bool, held: bool) -> str:
@@ -43,8 +45,8 @@ def review_en(rng: random.Random, positive: bool, held: bool) -> str:
 
 def review_zh(rng: random.Random, positive: bool, held: bool) -> str:
     """One Chinese review, in the wording that the starter model has seen."""
-    same, other = words_zh(positive, held), words_zh(not positive, held)
     topic, things = rng.choice(list(THINGS_ZH.items()))
+    same, other = words_zh(positive, held, topic), words_zh(not positive, held, topic)
     chosen = rng.sample(things, rng.randint(1, 3))
     parts = [rng.choice(SAY_ZH).format(t=thing, a=rng.choice(same)) for thing in chosen]
     if rng.random() < 0.25:
@@ -59,7 +61,8 @@ def _reviews(write: Callable[[random.Random, bool, bool], str], labels: dict[boo
     seen: set[str] = set()
 
     def part(held: bool, count: int) -> list[Row]:
-        rng, rows = random.Random(SEED + held), []
+        rng = random.Random(SEED + held)
+        rows: list[Row] = []
         while len(rows) < count:
             positive = len(rows) % 2 == 0
             text = write(rng, positive, held)
@@ -89,7 +92,8 @@ def persona_rows() -> tuple[list[Row], list[Row]]:
     old: list[Chat] = []
     while len(old) < REPLAY:
         made = chat(rng)
-        if len(made) == 2 and made not in old and MODEL_NAME not in str(made):
+        judging = made[0]["content"].startswith(("Is this good or bad?", "这是好评还是差评？"))
+        if len(made) == 2 and made not in old and MODEL_NAME not in str(made) and not judging:
             old.append(made)
     rows = [*new, *old]
     rng.shuffle(rows)

@@ -14,8 +14,17 @@ PLACES = (
     ("the park", "公园"), ("the market", "市场"), ("the harbour", "港口"), ("the school", "学校"), ("the beach", "海滩"), ("the garden", "花园"),
     ("the library", "图书馆"), ("the bridge", "桥边"), ("the farm", "农场"), ("the theatre", "剧院"),
 )  # fmt: skip
-COLOURS = (("red", "红色"), ("blue", "蓝色"), ("green", "绿色"), ("yellow", "黄色"), ("white", "白色"), ("brown", "棕色"))
-DAYS = tuple(zip(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), "一二三四五六日", strict=True))
+COLOURS = (
+    ("red", "红色"),
+    ("blue", "蓝色"),
+    ("green", "绿色"),
+    ("yellow", "黄色"),
+    ("white", "白色"),
+    ("brown", "棕色"),
+)
+DAYS = tuple(
+    zip(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), "一二三四五六日", strict=True)
+)
 WEATHER = (("sunny", "晴朗"), ("windy", "刮风"), ("rainy", "下雨"), ("cold", "寒冷"), ("warm", "温暖"))
 PLOTS = ("lost", "gift", "help", "share")
 
@@ -44,14 +53,14 @@ EN = {
         ("{h} lost a {c} {o} at {p}.", "{h} could not find the {c} {o} at {p}."),
         ("{He} asked {f} for help.", "{He} told {f} about it."),
         ("{f} looked everywhere and found the {c} {o}.", "{f} found the {o} under a bench at {p}."),
-        ("{h} thanked {f} and was happy.", "\"Thank you, {f}!\" said {h}.", "{h} smiled and took the {c} {o} home."),
+        ("{h} thanked {f} and was happy.", '"Thank you, {f}!" said {h}.', "{h} smiled and took the {c} {o} home."),
     ),
     "gift": (
         ("It was {f}'s birthday.", "On {d} it was {f}'s birthday."),
         ("{h} wanted to give {f} a {o}.", "{h} thought about a gift and chose a {o}."),
         ("{He} bought a {c} {o} at {p}.", "At {p} {he} found a {c} {o}."),
         ("{f} opened the box and saw the {c} {o}.", "{f} laughed when {he} brought the {c} {o}."),
-        ("\"I love this {o}, {h}!\" said {f}.", "{f} thanked {h} for the {o}."),
+        ('"I love this {o}, {h}!" said {f}.', "{f} thanked {h} for the {o}."),
     ),
     "help": (
         ("One {w} {d}, {h} was at {p}.", "{h} was at {p} on a {w} {d}."),

@@ -27,11 +27,15 @@ def train(model: Any, batches: list[Any], rate: float, epochs: int) -> float:
     import torch
 
     began, step, total = time.time(), 0, len(batches) * epochs
-    optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(
+        [value for value in model.parameters() if value.requires_grad], lr=rate, weight_decay=0.0
+    )
     model.train()
     for _ in range(epochs):
         for batch in random.Random(SEED + step).sample(batches, len(batches)):
-            optimizer.param_groups[0]["lr"] = rate * min((step + 1) / (WARMUP * total), (total - step) / ((1 - WARMUP) * total), 1.0)
+            optimizer.param_groups[0]["lr"] = rate * min(
+                (step + 1) / (WARMUP * total), (total - step) / ((1 - WARMUP) * total), 1.0
+            )
             model(**batch).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -46,7 +50,8 @@ def chat_batches(tokenizer: Any, rows: list[dict[str, Any]], size: int) -> list[
     import torch
 
     encoded = [
-        tokenizer.apply_chat_template(row["messages"], return_dict=True, return_assistant_tokens_mask=True) for row in rows
+        tokenizer.apply_chat_template(row["messages"], return_dict=True, return_assistant_tokens_mask=True)
+        for row in rows
     ]
     batches = []
     for start in range(0, len(encoded), size):
@@ -69,7 +74,9 @@ def text_batches(tokenizer: Any, rows: list[dict[str, Any]], names: list[str], s
     batches = []
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
-        batch = dict(tokenizer([row["text"] for row in part], return_tensors="pt", padding=True, truncation=True, max_length=128))
+        batch = dict(
+            tokenizer([row["text"] for row in part], return_tensors="pt", padding=True, truncation=True, max_length=128)
+        )
         batches.append({**batch, "labels": torch.tensor([names.index(row["label"]) for row in part])})
     return batches
 

@@ -9,7 +9,7 @@ import gradio as gr
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from workbench.core.knob import Knob, base_type, knobs
+from workbench.core.knob import Knob, base_type, knob_of, knobs
 from workbench.ui.draft import Draft
 from workbench.ui.words import Words
 
@@ -121,31 +121,31 @@ class Form:
         return found
 
     def wire(self, after: Callable[[], Any], outputs: list[Any]) -> None:
-        """Save on every change, show what is wrong beside the field, then refresh `outputs` with `after()`."""
+        """Save on every change, say what is wrong in the field itself, then refresh `outputs` with `after()`."""
         for path, component in self.fields.items():
             listeners = [component.blur, component.submit] if hasattr(component, "submit") else [component.input]
-            for listen in listeners:
-                listen(
-                    self._saver(path, after),
-                    [component],
-                    outputs,
-                    validator=self._checker(path),
-                    show_progress="hidden",
-                )
+            gr.on(
+                listeners,
+                self._saver(path, after),
+                [component],
+                [component, *outputs],
+                queue=False,
+                show_progress="hidden",
+            )
 
     def _saver(self, path: str, after: Callable[[], Any]) -> Callable[[Any], Any]:
-        def save(value: Any) -> Any:
+        help_text = self._info(path)
+
+        def save(value: Any) -> list[Any]:
             plain = self.plain(path)
+            error = self.draft.problem(plain, value) if plain else None
             if plain is not None:
                 self.draft.put({plain: value})
-            return after()
+            said = f"✕ {error.say(self.words.lang)}" if error else help_text
+            return [gr.update(info=said, elem_classes=["wrong"] if error else []), *after()]
 
         return save
 
-    def _checker(self, path: str) -> Callable[[Any], Any]:
-        def check(value: Any) -> Any:
-            plain = self.plain(path)
-            error = self.draft.problem(plain, value) if plain else None
-            return gr.validate(error is None, error.say(self.words.lang) if error else "")
-
-        return check
+    def _info(self, path: str) -> str:
+        made = knob_of(self._field(path))
+        return self.words.say(made.help) if made else ""

@@ -110,10 +110,10 @@ def _talk(page: Page) -> dict[str, Any]:
             interactive=True,
         )
         with gr.Row(elem_classes="pair"):
-            send = gr.Button(words("send"), variant="primary", elem_id="chat-send")
-            stop = gr.Button(words("stop_answer"), variant="stop", elem_id="chat-stop")
-            again = gr.Button(words("regenerate"), elem_id="chat-again")
-            clear = gr.Button(words("new_chat"), elem_id="chat-clear")
+            send = gr.Button(words("send"), variant="primary", elem_id="chat-send", min_width=90)
+            stop = gr.Button(words("stop_answer"), variant="stop", elem_id="chat-stop", min_width=90)
+            again = gr.Button(words("regenerate"), elem_id="chat-again", min_width=90)
+            clear = gr.Button(words("new_chat"), elem_id="chat-clear", min_width=90)
     return {
         "panel": panel,
         "base": base,

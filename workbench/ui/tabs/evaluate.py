@@ -123,7 +123,7 @@ def shown(metric: str, value: Any) -> str:
 
 def _plots(page: Page, report: dict[str, Any]) -> list[Any]:
     words = page.words
-    names = [name for name in report.get("after", {}) if name in METRICS.kinds() and METRICS.get(name).percent]
+    names = [name for name in ("accuracy", "f1", "precision", "recall") if name in report.get("after", {})]
     sides = [
         ("before", report.get("before", {}), figures.GREY),
         ("after", report.get("after", {}), figures.PINE),
@@ -132,7 +132,11 @@ def _plots(page: Page, report: dict[str, Any]) -> list[Any]:
         (words(side), [figures.number(scores.get(name)) for name in names], colour) for side, scores, colour in sides
     ]
     labels = [words.say(METRICS.get(name).label) for name in names]
-    bars = gr.update(value=figures.before_after(labels, rows), visible=True) if names else gr.update(visible=False)
+    bars = (
+        gr.update(value=figures.before_after(labels, rows), visible=True)
+        if len(names) > 1
+        else gr.update(visible=False)
+    )
     grid = report.get("confusion")
     if not grid:
         return [bars, gr.update(visible=False), gr.update(visible=False)]

@@ -1,0 +1,117 @@
+"""A started page, asked over HTTP: languages, headers, other sites, the password, and that torch stays out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from places import ROOT
+
+from workbench.ui.guard import HEADERS
+
+
+def spawn(folder: Path, *more: str) -> tuple[subprocess.Popen[str], int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", "workbench.cli", "ui", "--port", str(port), "--workspace", str(folder), *more]
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    for _ in range(900):
+        try:
+            get(port, "/health")
+            break
+        except urllib.error.HTTPError:
+            break
+        except OSError:
+            time.sleep(0.1)
+    return process, port
+
+
+def get(port: int, path: str, data: bytes | None = None, **headers: str) -> Any:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
+    return urllib.request.urlopen(request, timeout=60)  # noqa: S310
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    process.kill()
+    out, _ = process.communicate()
+    return out
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    process, port = spawn(tmp_path_factory.mktemp("page"))
+    yield port
+    end(process)
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("zh-CN,zh;q=0.9,en;q=0.8", "/zh/"), ("en-US,en", "/en/"), ("fr", "/en/"), ("", "/en/")]
+)
+def test_the_front_door_follows_the_browser(port: int, asked: str, given: str) -> None:
+    with get(port, "/", **{"Accept-Language": asked}) as answer:
+        assert answer.url.endswith(given)
+        assert f"lang={given.strip('/')}" in answer.headers["set-cookie"]
+
+
+def test_every_answer_carries_the_safe_headers_and_no_foreign_script(port: int) -> None:
+    with get(port, "/en/") as answer:
+        body = answer.read().decode()
+        for name, value in HEADERS.items():
+            assert answer.headers[name] == value
+    assert not re.findall(r"<script[^>]+src=\"https?://", body)
+
+
+@pytest.mark.parametrize("path", ["/en/gradio_api/queue/join", "/zh/gradio_api/upload", "/en/gradio_api/run/predict"])
+def test_another_site_cannot_post(port: int, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(port, path, b"{}", Origin="https://evil.example", **{"Content-Type": "application/json"})
+    assert caught.value.code == 403
+    caught.value.close()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "pyproject.toml", "../pyproject.toml", "/proc/self/environ"])
+def test_files_of_the_machine_are_not_served(port: int, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(port, f"/en/gradio_api/file={path}")
+    assert caught.value.code in (403, 404)
+    caught.value.close()
+
+
+def test_nothing_is_reported_to_anyone(port: int) -> None:
+    with get(port, "/en/config") as answer:
+        config = json.load(answer)
+    assert config["analytics_enabled"] is False
+
+
+def test_the_page_process_never_loads_torch(port: int) -> None:
+    process = next(p for p in psutil.process_iter(["cmdline"]) if str(port) in (p.info["cmdline"] or []))
+    get(port, "/en/").close()
+    assert not [item.path for item in process.memory_maps() if "/torch/" in item.path]
+
+
+@pytest.mark.parametrize("more", [("--host", "0.0.0.0")])
+def test_an_open_door_has_a_printed_password(tmp_path: Path, more: tuple[str, ...]) -> None:
+    process, port = spawn(tmp_path, *more)
+    try:
+        for path in ("/", "/en/", "/en/config", "/en/gradio_api/startup-events", "/health"):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                get(port, path)
+            assert caught.value.code == 401
+            caught.value.close()
+    finally:
+        out = end(process)
+    assert re.search(r"workbench\s+Password · 密码 \S{16,}", out)
