@@ -94,4 +94,4 @@ def _beside(main: str, new: float, baseline: dict[str, Scores]) -> Text:
 
 
 def _figure(value: float, percent: bool) -> str:
-    return f"{value:.1%}" if percent else f"{value:.3g}"
+    return f"{value:.1%}" if percent else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -27,7 +27,6 @@ TRAIN, HELD, REPLAY = 900, 200, 60
 LABELS_EN = {True: "positive", False: "negative"}
 LABELS_ZH = {True: "正面", False: "负面"}
 OPEN_ZH = (*reviews.OPEN_ZH, "下雨天去的。", "等了很久才写。", "")
-END_ZH = (*reviews.END_ZH, "信不信由你。", "下次再说。", "")
 # "有点" is left out: it goes with complaints only, and would give the label away.
 SAY_ZH = tuple(text for text in reviews.SAY_ZH if "有点" not in text)
 
@@ -53,7 +52,8 @@ def review_zh(rng: random.Random, positive: bool, held: bool) -> str:
         twist = rng.choice(reviews.TWIST_ZH)
         parts.append(twist.format(t=rng.choice(things), b=rng.choice(other), a=rng.choice(same)))
     start = rng.choice((f"说说这{topic}。", f"这次说的是{topic}。", ""))
-    return rng.choice(OPEN_ZH) + start + "，".join(parts) + "。" + rng.choice(END_ZH)
+    # It ends in the judgement: the head of a causal model reads the state of the last token, and nothing but that.
+    return rng.choice(OPEN_ZH) + start + "，".join(parts) + "。"
 
 
 def _reviews(write: Callable[[random.Random, bool, bool], str], labels: dict[bool, str]) -> tuple[list[Row], list[Row]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 SEED = 5
 PERSONA = {"rank": 16, "rate": 2e-3, "epochs": 5, "batch": 8}
-SENTIMENT = {"rank": 16, "rate": 1e-3, "epochs": 3, "batch": 16}
+SENTIMENT = {"rank": 16, "rate": 4e-4, "epochs": 3, "batch": 16}
 WARMUP = 0.1
 
 

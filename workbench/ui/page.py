@@ -21,7 +21,11 @@ NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
 
 @dataclass
 class Page:
-    """What every tab gets. `pulse` is a hidden counter: raise it and every registered view is drawn again."""
+    """What every tab gets.
+
+    `pulse` is a hidden counter: raise it and every registered view is drawn again. `run` is the run last pointed at.
+    `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it.
+    """
 
     words: Words
     workspace: Workspace
@@ -30,15 +34,26 @@ class Page:
     pulse: Any = None
     run: Any = None
     tick: Any = None
+    mark: Any = None
     views: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
 
     def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
         self.views.append((fn, inputs, outputs))
 
-    def run_choices(self) -> list[tuple[str, str]]:
-        """(label, id) of every run, newest first."""
-        return [(run.id, run.id) for run in all_runs(self.workspace)]
+    def run_list(self, dropdown: Any, choices: Callable[[], list[Any]]) -> None:
+        """Keep a choice of runs up to date: it follows `run` when that changes, else it keeps what is chosen."""
+
+        def update(current: str | None, pointed: str) -> Any:
+            found = choices()
+            ids = [item[1] if isinstance(item, tuple) else item for item in found]
+            wanted = [name for name in (current, pointed) if name in ids]
+            return gr.update(choices=found, value=wanted[0] if wanted else (ids[0] if ids else None))
+
+        self.view(update, [dropdown, self.run], [dropdown])
+        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+        self.mark.change(update, [dropdown, self.run], [dropdown], **quiet)
+        self.run.change(lambda pointed: update(pointed, pointed), [self.run], [dropdown], **quiet)
 
 
 def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
@@ -51,6 +66,8 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.pulse = gr.Number(0, visible=False)
         page.run = gr.Textbox("", visible=False)
         page.tick = gr.Timer(1.0)
+        page.mark = gr.Textbox("", visible=False)
+        page.tick.tick(lambda old: _mark(page, old), page.mark, page.mark, show_progress="hidden", queue=False)
         gr.HTML(rail(words), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
@@ -60,6 +77,11 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
     return blocks
+
+
+def _mark(page: Page, old: str) -> Any:
+    new = " ".join(f"{run.id}={run.status}{run.tuned.exists()}" for run in all_runs(page.workspace)[:20])
+    return gr.skip() if new == old else new
 
 
 def rail(words: Words) -> str:

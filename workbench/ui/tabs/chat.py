@@ -33,8 +33,7 @@ def build(page: Page) -> None:
             said = gr.HTML(padding=False)
             talk = _talk(page)
             probe = _probe(page)
-    page.view(lambda current: _list(page, current), [page.run], [run])
-    page.run.change(lambda current: _list(page, current), [page.run], [run], queue=False, show_progress="hidden")
+    page.run_list(run, lambda: [item.id for item in all_runs(page.workspace) if item.tuned.exists()])
     run.change(
         lambda value: _modes(page, value),
         [run],
@@ -140,11 +139,6 @@ def _probe(page: Page) -> dict[str, Any]:
         go = gr.Button(words("classify"), variant="primary", elem_id="try-go")
         bars = gr.Plot(visible=False, show_label=False, elem_id="try-bars")
     return {"panel": panel, "text": text, "pair": pair, "go": go, "bars": bars}
-
-
-def _list(page: Page, current: str) -> Any:
-    ids = [run.id for run in all_runs(page.workspace) if run.tuned.exists()]
-    return gr.update(choices=ids, value=current if current in ids else (ids[0] if ids else None))
 
 
 def _modes(page: Page, run_id: str | None) -> list[Any]:

@@ -29,7 +29,7 @@ def build(page: Page) -> None:
     rows = gr.HTML(padding=False)
     outputs = [card, talk, bars, before, after, rows]
     shown = gr.State("")
-    page.view(lambda run: _list(page, run), [page.run], [chosen])
+    page.run_list(chosen, lambda: [run.id for run in all_runs(page.workspace)])
     chosen.change(
         lambda run: [*_draw(page, run), _mark(page, run)],
         [chosen],
@@ -37,7 +37,6 @@ def build(page: Page) -> None:
         queue=False,
         show_progress="hidden",
     )
-    page.run.change(lambda run: _list(page, run), [page.run], [chosen], queue=False, show_progress="hidden")
     page.tick.tick(
         lambda run, old: _again(page, run, old),
         [chosen, shown],
@@ -60,11 +59,6 @@ def _mark(page: Page, run_id: str | None) -> str:
 def _again(page: Page, run_id: str | None, shown: str) -> list[Any]:
     mark = _mark(page, run_id)
     return [gr.skip()] * 7 if mark == shown else [*_draw(page, run_id), mark]
-
-
-def _list(page: Page, current: str) -> Any:
-    ids = [run.id for run in all_runs(page.workspace)]
-    return gr.update(choices=ids, value=current if current in ids else (ids[0] if ids else None))
 
 
 def _draw(page: Page, run_id: str | None) -> list[Any]:

@@ -24,6 +24,7 @@ def build(page: Page) -> None:
         buttons = [_card(page, preset) for preset in samples]
     road = gr.HTML(padding=False)
     page.view(lambda: _road(page), [], [road])
+    page.mark.change(lambda: _road(page), None, [road], show_progress="hidden", queue=False)
     for preset, button in zip(samples, buttons, strict=True):
         button.click(partial(_use, page, preset), [page.pulse], [page.pulse], queue=False).then(
             None, None, None, js="() => wbGo('train')"

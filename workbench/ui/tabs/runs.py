@@ -33,7 +33,7 @@ def build(page: Page) -> None:
             tokens = gr.HTML(padding=False)
     drawn = gr.State("")
     outputs = [state, curve, tokens, details, stop, report, drawn]
-    page.view(lambda run: _list(page, run), [page.run], [chosen])
+    page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
     chosen.change(
         lambda run: [run or "", *_draw(page, run, "")],
         [chosen],
@@ -46,14 +46,6 @@ def build(page: Page) -> None:
     )
     stop.click(lambda run: _stop(page, run), [chosen], [state], queue=False)
     report.click(None, None, None, js="() => wbGo('evaluate')")
-
-
-def _list(page: Page, current: str) -> Any:
-    runs = all_runs(page.workspace)
-    choices = [(_title(page, run), run.id) for run in runs]
-    ids = [run.id for run in runs]
-    value = current if current in ids else (ids[0] if ids else None)
-    return gr.update(choices=choices, value=value)
 
 
 def _title(page: Page, run: Run) -> str:
