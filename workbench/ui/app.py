@@ -18,6 +18,7 @@ from workbench.core.text import LANGS, Lang
 from workbench.core.workspace import Workspace
 from workbench.ui.feed import Feed
 from workbench.ui.guard import LOOPBACK, Guard, is_loopback
+from workbench.ui.site import Site
 
 UPLOAD_LIMIT = "2gb"
 
@@ -59,43 +60,54 @@ def theme() -> Any:
 
 def create(workspace: Workspace, door: Door) -> Guard:
     """The guarded application."""
+    feed = Feed()
+    site = Site(_front(door), lambda lang: _page(lang, workspace, door, feed))
+    return Guard(site, hosts=None if door.open_to_others else LOOPBACK, password=door.password)
+
+
+def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
+    """The page in one language, as an application of its own."""
     import gradio as gr
 
     from workbench.ui.page import build
 
-    gr.set_static_paths([])
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    _front_routes(app, door)
-    feed = Feed()
+
+    @app.middleware("http")
+    async def in_one_language(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        asked = request.url.path == f"/{lang}/" and request.method == "GET"
+        return await speak(response, lang) if asked else response
+
     head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
-    for lang in LANGS:
-        app = gr.mount_gradio_app(
-            app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
-            footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
-            enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
-            theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
-        )  # fmt: skip
-    return Guard(app, hosts=None if door.open_to_others else LOOPBACK, password=door.password)
+    return gr.mount_gradio_app(
+        app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
+        footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
+        enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
+        theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
+    )  # fmt: skip
 
 
-def _front_routes(app: FastAPI, door: Door) -> None:
+def _front(door: Door) -> FastAPI:
+    """The few routes outside the page."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
     @app.get("/health")
     def health() -> JSONResponse:
         return JSONResponse({"ok": True})
-
-    @app.get("/")
-    def front(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"/{chosen_language(request, door.lang)}/", status_code=307)
 
     @app.get("/favicon.ico")
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "favicon.svg", media_type="image/svg+xml")
 
-    @app.middleware("http")
-    async def in_one_language(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        lang = next((lang for lang in LANGS if request.url.path == f"/{lang}/"), None)
-        return await speak(response, lang) if lang and request.method == "GET" else response
+    @app.get("/en", include_in_schema=False)
+    @app.get("/zh", include_in_schema=False)
+    @app.get("/")
+    def front(request: Request) -> RedirectResponse:
+        lang = request.url.path.strip("/") or chosen_language(request, door.lang)
+        return RedirectResponse(f"/{lang}/", status_code=307)
+
+    return app
 
 
 async def speak(response: Any, lang: Lang) -> Response:
