@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakehub import Hub
 from places import ROOT, SHARED
+from tinymodels import tiny_llama
 
+from workbench.core.run import find
 from workbench.core.workspace import Workspace
 
 SAMPLE = "text,label\ngood day,yes\nbad day,no\nfine day,yes\npoor day,no\n"
@@ -139,6 +142,39 @@ def test_a_busy_port_is_one_sentence(workspace: Workspace) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert "--port" in refused(call(workspace, "ui", "--port", str(port)))
+
+
+QUICK = ["training.max_steps=2", "evaluation.max_rows=4", "evaluation.samples=1", "evaluation.max_new_tokens=4"]
+
+
+@pytest.mark.slow
+def test_a_hub_model_is_downloaded_with_progress_tuned_and_kept(workspace: Workspace, hub: Hub) -> None:
+    tiny_llama(hub.root / "someone" / "tiny-llama")
+    words = [word for setting in ("model.id=someone/tiny-llama", *QUICK) for word in ("--set", setting)]
+    for _ in range(2):
+        run = answer(call(workspace, "run", "persona", *words, "--json", HF_ENDPOINT=hub.url))
+        assert run["status"] == "finished"
+    first, second = (
+        find(workspace, item["run"]) for item in reversed(answer(call(workspace, "runs", "list", "--json")))
+    )
+    fetched = [event for event in first.events()[0] if event.kind == "download"]
+    assert fetched[-1].get("done") == fetched[-1].get("total") > 0
+    assert not [event for event in second.events()[0] if event.kind == "download"], "what is here is not fetched again"
+
+
+@pytest.mark.slow
+def test_a_local_folder_of_real_weights_learns_to_chat_and_answers(workspace: Workspace) -> None:
+    folder = SHARED / "models" / "stories260K"
+    if not folder.is_dir():
+        pytest.skip("the folder of real models is not beside the repository")
+    words = [word for setting in (f"model.id={folder}", *QUICK) for word in ("--set", setting)]
+    assert answer(call(workspace, "run", "persona", *words, "--json"))["status"] == "finished"
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench.cli", "chat", "last", "--workspace", str(workspace.root)],
+        input="Once upon a time\n\n", capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
 
 
 @pytest.mark.slow

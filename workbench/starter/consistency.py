@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from workbench.starter.stories import COLOURS, DAYS, EN, OBJECTS, PLACES, WEATHER, ZH
-from workbench.starter.world import Person
+from workbench.starter.world import EVERYONE, Person
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -26,6 +26,23 @@ def consistent(text: str, lang: str, hero: Person, friend: Person) -> bool:
         for values in product(*choices)
         for lines in plots
     )
+
+
+def kept(text: str, lang: str, hero: Person, friend: Person) -> dict[str, bool]:
+    """What stayed the same, one thing at a time: nobody but the two asked for, and not two objects, colours or places."""
+    column = 0 if lang == "en" else 1
+    names = {(person.en, person.zh)[column] for person in EVERYONE}
+    named = {name for name in names if _has(text, name, lang)}
+    same = {
+        "object": len({pair[column] for pair in OBJECTS if _has(text.replace("图书馆", ""), pair[column], lang)}) == 1,
+        "colour": len({pair[column] for pair in COLOURS if _has(text, pair[column], lang)}) == 1,
+        "place": len({pair[column] for pair in PLACES if _has(text, pair[column], lang)}) == 1,
+    }
+    return {"people": named == {(person.en, person.zh)[column] for person in (hero, friend)}, **same}
+
+
+def _has(text: str, word: str, lang: str) -> bool:
+    return re.search(rf"\b{word}\b" if lang == "en" else word, text) is not None
 
 
 def _mentioned(table: Pairs, column: int, text: str) -> list[str]:

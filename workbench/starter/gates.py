@@ -9,12 +9,12 @@ from typing import Any
 
 from workbench.starter import persona, tuning
 from workbench.starter.asking import answers, load
-from workbench.starter.consistency import consistent
+from workbench.starter.consistency import consistent, kept
 from workbench.starter.facts import QUESTIONS_EN, all_questions
 from workbench.starter.samples import persona_rows, sentiment_zh
 from workbench.starter.world import EVERYONE
 
-STORIES = 15
+STORIES = 30
 ASK = {"en": "Tell me a story about {h} and {f}.", "zh": "讲一个{h}和{f}的故事。"}
 Figures = dict[str, Any]
 
@@ -49,17 +49,19 @@ def _values(lang: str) -> list[set[str]]:
 
 
 def stories(tokenizer: Any, model: Any, sample: bool) -> Figures:
-    """Fifteen stories in each language about two people drawn at random; see `consistency` for what counts."""
+    """Stories in each language about two people drawn at random; see `consistency` for what counts."""
     import torch
 
     torch.manual_seed(tuning.SEED)
-    rng, found = random.Random(tuning.SEED), {}
+    rng = random.Random(tuning.SEED)
+    found: Figures = {}
     for lang in ("en", "zh"):
         pairs = [rng.sample(EVERYONE, 2) for _ in range(STORIES)]
         asked = [ASK[lang].format(h=_name(hero, lang), f=_name(friend, lang)) for hero, friend in pairs]
-        said = answers(tokenizer, model, asked, sample, tokens=120)
-        found[lang] = sum(consistent(text, lang, *pair) for text, pair in zip(said, pairs, strict=True))
-    return {**found, "right": sum(found.values()), "of": 2 * STORIES}
+        said = list(zip(answers(tokenizer, model, asked, sample, tokens=120), pairs, strict=True))
+        same = Counter(what for text, pair in said for what, held in kept(text, lang, *pair).items() if held)
+        found[lang] = {"consistent": sum(consistent(text, lang, *pair) for text, pair in said), **same}
+    return {**found, "right": found["en"]["consistent"] + found["zh"]["consistent"], "of": 2 * STORIES}
 
 
 def _name(person: Any, lang: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SEED = 5
-PERSONA = {"rank": 16, "rate": 2e-3, "epochs": 5, "batch": 8}
+PERSONA = {"rank": 16, "rate": 2e-3, "epochs": 8, "batch": 8}
 SENTIMENT = {"rank": 16, "rate": 4e-4, "epochs": 3, "batch": 16}
 WARMUP = 0.1
 
