@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,8 +126,8 @@ def test_the_page_may_die_and_the_run_goes_on(visit: Callable[..., Any], workben
     fresh = visit("/en/#runs")
     fresh.locator("#page-runs .pill.running").wait_for(timeout=20_000)
     fresh.locator("#loss-curve .js-plotly-plot").wait_for()
-    now = int(re.search(r"(\d+)/\d+", fresh.locator("#jobs").inner_text()).group(1))  # type: ignore[union-attr]
-    assert now >= int(step)
+    seen = fresh.wait_for_function("/(\\d+)\\/\\d+/.exec(document.querySelector('#jobs').innerText)?.[1]").json_value()
+    assert int(seen) >= int(step)
     fresh.click("#stop-run")
     assert workbench.wait_end(60).status == "stopped"
     fresh.locator("#page-runs .pill.stopped").wait_for()
@@ -149,7 +148,7 @@ def test_the_draft_survives_reload_and_language(visit: Callable[..., Any]) -> No
     [
         ("empty.csv", b"", "empty"),
         ("header.csv", b"text,label\n", "header"),
-        ("page.jsonl", b"<!DOCTYPE html><html>404</html>", "HTML"),
+        ("page.jsonl", b"<!DOCTYPE html><html>404</html>", "web page"),
         ("zip.csv", b"PK\x03\x04aaaaaaaaaaaaa", ""),
     ],
 )
@@ -171,7 +170,7 @@ def test_rows_that_look_like_markup_stay_text(visit: Callable[..., Any], tmp_pat
     payload = (
         "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>${document.title='owned'}"
     )
-    rows = [{"text": payload, "label": payload + str(index % 2)} for index in range(4)]
+    rows = [{"text": payload, "label": f"<b>{index % 2}</b>"} for index in range(4)]
     (tmp_path / "markup.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     page = visit("/en/#data")
     page.set_input_files("#upload input[type=file]", str(tmp_path / "markup.jsonl"))

@@ -56,6 +56,18 @@ class Draft:
         """Change the task; its knobs start from their defaults."""
         self.put({"task": TASKS.get(kind).section(kind=kind).model_dump(mode="json")})
 
+    def choose_model(self, model_id: str) -> None:
+        """Change the model; settings that name its modules go back to what fits every model."""
+        changes: dict[str, Any] = {"model.id": model_id}
+        knobs_of_method = METHODS.get(self.get("method.kind")).section.model_fields
+        if model_id != self.get("model.id") and "target_modules" in knobs_of_method:
+            changes["method.target_modules"] = knobs_of_method["target_modules"].default
+        self.put(changes)
+
+    def choose_dataset(self, name: str, version: int = 0) -> None:
+        """Change the dataset; the run is then called after it."""
+        self.put({"data.dataset": name, "data.version": version, "data.roles": {}, "name": ""})
+
     def recipe(self) -> Recipe:
         """The checked recipe; UserError names the first wrong field."""
         return recipes.parse(self.values())

@@ -19,12 +19,16 @@ from workbench.ui.words import Words
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
 
 
+View = tuple[Callable[..., Any], list[Any], list[Any]]
+
+
 @dataclass
 class Page:
     """What every tab gets.
 
     `pulse` is a hidden counter: raise it and every registered view is drawn again. `run` is the run last pointed at.
     `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it.
+    `asked` is "run time" of the last press on a button that leads to a conversation with a run.
     """
 
     words: Words
@@ -35,7 +39,9 @@ class Page:
     run: Any = None
     tick: Any = None
     mark: Any = None
-    views: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
+    asked: Any = None
+    views: list[View] = field(default_factory=list)
+    loads: list[View] = field(default_factory=list)
 
     def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
@@ -44,16 +50,18 @@ class Page:
     def run_list(self, dropdown: Any, choices: Callable[[], list[Any]]) -> None:
         """Keep a choice of runs up to date: it follows `run` when that changes, else it keeps what is chosen."""
 
-        def update(current: str | None, pointed: str) -> Any:
+        def listed(current: str | None, pointed: str) -> Any:
             found = choices()
             ids = [item[1] if isinstance(item, tuple) else item for item in found]
-            wanted = [name for name in (current, pointed) if name in ids]
-            return gr.update(choices=found, value=wanted[0] if wanted else (ids[0] if ids else None))
+            if current in ids:  # the value stays untouched: a newer choice may be on its way
+                return gr.update(choices=found)
+            return gr.update(choices=found, value=pointed if pointed in ids else (ids[0] if ids else None))
 
-        self.view(update, [dropdown, self.run], [dropdown])
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-        self.mark.change(update, [dropdown, self.run], [dropdown], **quiet)
-        self.run.change(lambda pointed: update(pointed, pointed), [self.run], [dropdown], **quiet)
+        self.loads.append((listed, [dropdown, self.run], [dropdown]))
+        self.mark.change(listed, [dropdown, self.run], [dropdown], **quiet)
+        self.run.change(lambda pointed: listed(None, pointed), [self.run], [dropdown], **quiet)
+        self.asked.change(lambda asked: listed(None, asked.split(" ")[0]), [self.asked], [dropdown], **quiet)
 
 
 def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
@@ -67,6 +75,7 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.run = gr.Textbox("", visible=False)
         page.tick = gr.Timer(1.0)
         page.mark = gr.Textbox("", visible=False)
+        page.asked = gr.Textbox("", visible=False)
         page.tick.tick(lambda old: _mark(page, old), page.mark, page.mark, show_progress="hidden", queue=False)
         gr.HTML(rail(words), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
@@ -76,6 +85,8 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.tick.tick(lambda: job_bar(page), None, bar, show_progress="hidden", queue=False)
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
+        for fn, inputs, outputs in page.loads:
+            blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False)
     return blocks
 
 

@@ -117,7 +117,7 @@ def _datasets(page: Page) -> Any:
 def _use(page: Page, name: str | None, pulse: float) -> float:
     if name:
         dataset = library.find(page.workspace, name)
-        page.draft.put({"data.dataset": name, "data.version": 0, "data.roles": {}})
+        page.draft.choose_dataset(name)
         task = dataset.meta.get("task")
         if task in TASKS.kinds() and task != page.draft.get("task.kind"):
             page.draft.choose_task(task)
@@ -228,7 +228,7 @@ def _save(page: Page, path: str | None, name: str, task: str, columns: tuple[Any
         train, _ = made.dataset.task_rows(entry)
     except UserError as error:
         return [problem(error, words.lang), gr.skip(), gr.skip()]
-    page.draft.put({"data.dataset": made.dataset.name, "data.version": made.dataset.version, "data.roles": {}})
+    page.draft.choose_dataset(made.dataset.name, made.dataset.version)
     if task != page.draft.get("task.kind"):
         page.draft.choose_task(task)
     said = fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=len(train)))

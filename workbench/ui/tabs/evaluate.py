@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import gradio as gr
@@ -44,7 +45,9 @@ def build(page: Page) -> None:
         queue=False,
         show_progress="hidden",
     )
-    talk.click(lambda run: run, [chosen], [page.run], queue=False).then(None, None, None, js="() => wbGo('chat')")
+    talk.click(lambda run: f"{run} {time.time()}", [chosen], [page.asked], queue=False).then(
+        None, None, None, js="() => wbGo('chat')"
+    )
 
 
 def _mark(page: Page, run_id: str | None) -> str:

@@ -119,7 +119,7 @@ def _use(page: Page, value: str, pulse: float) -> list[Any]:
             catalog.check_folder(located.path)
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
-    page.draft.put({"model.id": located.id})
+    page.draft.choose_model(located.id)
     return ["", pulse + 1]
 
 
