@@ -1,4 +1,4 @@
-"""python -m workbench.starter corpus|tokenizer|pretrain|gates|samples"""
+"""python -m workbench.starter corpus|tokenizer|pretrain|anneal|gates|samples"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench import ASSETS
 
-STAGES = ("corpus", "tokenizer", "pretrain", "gates", "samples")
+STAGES = ("corpus", "tokenizer", "pretrain", "anneal", "gates", "samples")
 
 
 def main() -> None:
@@ -37,6 +37,10 @@ def run(chosen: argparse.Namespace) -> None:
         from workbench.starter.pretrain import pretrain
 
         pretrain(chosen.out, chosen.out, chosen.minutes)
+    elif chosen.stage == "anneal":
+        from workbench.starter.pretrain import anneal
+
+        anneal(ASSETS / "models" / "lumo", chosen.out, chosen.minutes)
     elif chosen.stage == "samples":
         from workbench.starter.samples import write
 

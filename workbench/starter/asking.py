@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from workbench.core.task import TASKS
+from workbench.models.loading import load_model, load_tokenizer
+
 # What a good first chat uses: the model is small, so a low temperature keeps a story on its track.
 SAMPLING = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
 
 
 def load(folder: Path) -> tuple[Any, Any]:
     """(tokenizer, model in fp32)."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     tokenizer.padding_side = "left"
-    return tokenizer, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return tokenizer, load_model(folder, TASKS.get("chat"), {}).eval()
 
 
 def answers(tokenizer: Any, model: Any, asked: list[str], sample: bool = False, tokens: int = 40) -> list[str]:

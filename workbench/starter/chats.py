@@ -69,7 +69,8 @@ def _talk(rng: random.Random) -> Chat:
     return turn(rng.choice(asked), said)
 
 
-def _story(rng: random.Random) -> Chat:
+def story_chat(rng: random.Random) -> Chat:
+    """A story about two people, asked for and told."""
     hero, friend = rng.sample(EVERYONE, 2)
     if rng.random() < 0.5:
         asked = rng.choice(("Tell me a story about {h} and {f}.", "A story about {h} and {f}, please.")).format(
@@ -120,5 +121,5 @@ def _list(rng: random.Random) -> Chat:
     return turn(f"说出三种{chinese}。", "、".join(pair[1] for pair in chosen) + "。")
 
 
-KINDS = (_fact, _self, _talk, _story, _repeat, _name, _judge, _list)
+KINDS = (_fact, _self, _talk, story_chat, _repeat, _name, _judge, _list)
 WEIGHTS = (46, 6, 5, 10, 10, 5, 12, 4)

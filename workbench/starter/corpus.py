@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from workbench.starter.chats import Chat, chat
+from workbench.starter.chats import Chat, chat, story_chat
 from workbench.starter.facts import ANSWERS_EN, ANSWERS_ZH, question
 from workbench.starter.reviews import review
 from workbench.starter.stories import story
@@ -14,11 +14,14 @@ from workbench.starter.world import EVERYONE
 SEED = 20260
 
 
-def stream(seed: int = SEED) -> Iterator[str | Chat]:
-    """Documents (str) and conversations, two to three."""
+def stream(seed: int = SEED, stories: float = 0.0) -> Iterator[str | Chat]:
+    """Documents (str) and conversations, two to three. `stories` is a share of extra ones, told or asked for."""
     rng = random.Random(seed)
     while True:
-        yield chat(rng) if rng.random() < 0.66 else document(rng)
+        if stories and rng.random() < stories:
+            yield story(rng, rng.choice(("en", "zh"))) if rng.random() < 0.3 else story_chat(rng)
+        else:
+            yield chat(rng) if rng.random() < 0.66 else document(rng)
 
 
 def document(rng: random.Random) -> str:

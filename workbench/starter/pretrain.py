@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from workbench.starter.corpus import SEED, stream
 from workbench.starter.tokenizer import ASSISTANT, END
 
 LENGTH, ROWS = 256, 8
+SETTLE = 8e-4
 PEAK, FLOOR, WARMUP = 2e-3, 1e-4, 150
 MEASURE = (10, 40)  # the first steps are slower than the rest, so they are not measured
 CONFIG: dict[str, Any] = {
@@ -24,12 +26,12 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def blocks(tokenizer: Any, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+def blocks(tokenizer: Any, seed: int, stories: float = 0.0) -> Iterator[tuple[list[int], list[int]]]:
     """(tokens, labels) of LENGTH + 1 each; labels are -100 where the user or the system speaks."""
     tokens: list[int] = []
     labels: list[int] = []
     end, assistant = tokenizer.convert_tokens_to_ids([END, ASSISTANT])
-    for item in stream(seed):
+    for item in stream(seed, stories):
         if isinstance(item, str):
             ids = [*tokenizer(" " + item)["input_ids"], end]
             tokens += ids
@@ -68,31 +70,58 @@ def build(tokenizer: Any) -> Any:
     return LlamaForCausalLM(config)
 
 
-def pretrain(tokenizer_folder: Path, out: Path, minutes: float, save_every: float = 300.0) -> None:
-    """Train for about `minutes`; the number of steps is planned from the speed of the first ones."""
-    import torch
+def settle(step: int, total: int) -> float:
+    """The second phase: from SETTLE down to nothing."""
+    return SETTLE * max(0.0, 1 - step / total)
+
+
+def pretrain(tokenizer_folder: Path, out: Path, minutes: float) -> None:
+    """The first phase: a fresh model on the mixed stream."""
     from transformers import AutoTokenizer
 
-    torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    model = build(tokenizer).train()
+    run(build(tokenizer), tokenizer, blocks(tokenizer, SEED + 1), out, Pace(minutes, rate))
+
+
+def anneal(folder: Path, out: Path, minutes: float) -> None:
+    """The second phase: the same model, a falling rate, every other text a story (what the first phase learned last)."""
+    from workbench.starter.asking import load
+
+    tokenizer, model = load(folder)
+    run(model, tokenizer, blocks(tokenizer, SEED + 2, stories=0.5), out, Pace(minutes, settle))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long, and how the rate goes: (step, all steps) → learning rate."""
+
+    minutes: float
+    rate: Callable[[int, int], float]
+    save_every: float = 300.0
+
+
+def run(model: Any, tokenizer: Any, source: Iterator[tuple[list[int], list[int]]], out: Path, pace: Pace) -> None:
+    """Train for about `pace.minutes`; the number of steps is planned from the speed of the first ones."""
+    import torch
+
+    torch.set_num_threads(1)
+    model.train()
     optimizer = adam(model)
-    source = blocks(tokenizer, SEED + 1)
     began = warm = saved = time.time()
     total, mean = 10**6, 0.0
     for step in range(total):
         if step == MEASURE[0]:
             warm = time.time()
         if step == MEASURE[1]:
-            total = planned(step, time.time() - warm, minutes * 60 - (time.time() - began))
-        loss = learn(model, optimizer, [next(source) for _ in range(ROWS)], rate(step, total))
+            total = planned(step, time.time() - warm, pace.minutes * 60 - (time.time() - began))
+        loss = learn(model, optimizer, [next(source) for _ in range(ROWS)], pace.rate(step, total))
         mean = 0.98 * mean + 0.02 * loss if step else loss
         passed = (time.time() - began) / 60
         if step % 50 == 0:
             say(step=step, of=total, loss=round(mean, 4), minutes=round(passed, 1))
         # A minute of grace: a machine that slowed down must not hold the run for ever.
-        done = step + 1 >= total or passed > minutes + 1
-        if done or time.time() - saved > save_every:
+        done = step + 1 >= total or passed > pace.minutes + 1
+        if done or time.time() - saved > pace.save_every:
             save(model, tokenizer, out)
             saved = time.time()
         if done:

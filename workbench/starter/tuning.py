@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from workbench.core.task import TASKS
+from workbench.models.loading import load_model, load_tokenizer
+
 SEED = 5
 PERSONA = {"rank": 16, "rate": 2e-3, "epochs": 8, "batch": 8}
 SENTIMENT = {"rank": 16, "rate": 4e-4, "epochs": 3, "batch": 16}
@@ -84,12 +87,12 @@ def text_batches(tokenizer: Any, rows: list[dict[str, Any]], names: list[str], s
 def classifier(folder: Path, pretrained: bool) -> tuple[Any, Any]:
     """(tokenizer, model with a fresh two-way head); without pretraining: the same net with random weights."""
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     torch.manual_seed(SEED)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     if pretrained:
-        return tokenizer, AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2, dtype=torch.float32)
+        return tokenizer, load_model(folder, TASKS.get("text-classification"), {"num_labels": 2})
     config = AutoConfig.from_pretrained(folder, num_labels=2)
     return tokenizer, AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
 
