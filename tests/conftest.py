@@ -12,6 +12,11 @@ from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of its own."""

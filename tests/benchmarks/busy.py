@@ -12,8 +12,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from pathlib import Path
 
 from ui import free_port
+
+from workbench.core.run import Run, all_runs
+from workbench.core.workspace import Workspace
 
 EVENTS = 200
 
@@ -64,6 +68,14 @@ def measure(port: int, fn: int) -> list[float]:
     return found
 
 
+def end_worker(run: Run) -> None:
+    """Its folder is about to go; nothing may be left computing."""
+    worker = run.worker()
+    if worker is not None:
+        worker.kill()
+        worker.wait()
+
+
 def main() -> None:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -81,8 +93,9 @@ def main() -> None:
             while '"kind": "step"' not in (open(events).read() if os.path.exists(events) else ""):  # noqa: PTH110, PTH123, SIM115
                 time.sleep(0.2)
             busy = measure(port, fn)
-            subprocess.run([*base, "runs", "stop", run, "--workspace", folder], capture_output=True, check=True)
         finally:
+            for run in all_runs(Workspace(Path(folder))):
+                end_worker(run)
             page.kill()
             page.wait()
     ratio = percentile(busy, 0.95) / percentile(idle, 0.95)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS, SKIP, ROUNDS = 90, 15, 3
+STEPS, SKIP, ROUNDS = 120, 15, 4
 BARE = """
 import json, sys, time
 from pathlib import Path
@@ -65,7 +65,10 @@ def ours() -> float:
 
 
 def main() -> None:
-    pairs = [(ours(), bare()) for _ in range(ROUNDS)]
+    pairs = []
+    for turn in range(ROUNDS):  # who goes first changes: a machine that warms up or tires favours nobody
+        first, second = (bare(), ours()) if turn % 2 else (ours(), bare())
+        pairs.append((second, first) if turn % 2 else (first, second))
     ratio = statistics.median(mine / plain for mine, plain in pairs)
     detail = {
         "worker_steps_per_s": [round(mine, 2) for mine, _ in pairs],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fewrows import kinds, wait, write_rows
 from safetensors.torch import load_file, save_file
@@ -89,6 +91,18 @@ def test_a_worker_survives_its_parent_and_a_killed_worker_is_seen_as_lost(worksp
     assert os.getpgid(worker.pid) == worker.pid
     worker.kill()
     assert wait(run) == "lost"
+
+
+@pytest.mark.slow
+def test_a_worker_whose_folder_was_deleted_ends(workspace: Workspace, recipe: Make) -> None:
+    run = supervisor.start(workspace, recipe(**LONG))
+    wait(run, lambda: stepped(run))
+    worker = run.worker()
+    assert worker
+    shutil.rmtree(run.folder)
+    psutil.wait_procs([worker], timeout=60)
+    assert not run.folder.exists()
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.slow

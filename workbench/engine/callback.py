@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from workbench.core.files import sha256, sync_folder, write_json
 from workbench.engine.hardware import memory_mb
-from workbench.engine.stage import Stage
+from workbench.engine.stage import Stage, Stopped
 
 MANIFEST = "manifest.json"
 
@@ -34,8 +34,10 @@ class Reporter(TrainerCallback):
         self.began = self.last = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """One look at the stop file."""
+        """One look at the stop file; a run whose folder was deleted has nobody left to train for."""
         self.stage.step = state.global_step
+        if not self.stage.run.folder.is_dir():
+            raise Stopped
         if self.stage.run.stop_asked:
             self.stopped = control.should_save = control.should_training_stop = True
 
