@@ -21,6 +21,14 @@ class UserError(Exception):
         return self.text.say(lang)
 
 
+class Unusable(Exception):
+    """A row that a task cannot learn from, and why; it is left out and counted."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.reason = Text(en, zh)
+
+
 def shorten(value: object, limit: int = 60) -> str:
     """A value as it may be quoted in a message: one line, printable, not longer than `limit` characters."""
     line = "".join(char if char.isprintable() else "·" for char in str(value))

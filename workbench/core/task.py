@@ -23,6 +23,10 @@ class Role:
     label: Text
     help: Text
     required: bool = True
+    names: str = ""
+    """What such columns are usually called, separated by spaces. A task whose required roles all have names is guessed by them."""
+    looks: str = "text"
+    """What such a column holds: "text", "list" (or JSON or words of one) or "any"."""
 
 
 @dataclass
@@ -61,16 +65,30 @@ class Task(ABC):
     order: ClassVar[int] = 50
     section: ClassVar[type[TaskSection]] = TaskSection
     roles: ClassVar[tuple[Role, ...]]
+    sample: ClassVar[str]
+    """Name of a bundled dataset (assets/samples/) that shows the task; tests and presets start from it."""
     auto_class: ClassVar[str]
-    """Name of the transformers auto class that carries the right head."""
+    """Name of the transformers auto class that carries the right head; `head` may choose another by the model."""
     peft_type: ClassVar[str]
-    """Name of the peft.TaskType."""
+    """Name of the peft.TaskType; `peft_kind` may choose another by the model."""
     metrics: ClassVar[tuple[str, ...]]
     main_metric: ClassVar[str]
     talks: ClassVar[bool] = False
     """True when the tuned model answers in words, False when it classifies."""
     stratify: ClassVar[str | None] = None
     """Role whose values are spread evenly over training and held-out rows."""
+
+    def head(self, config: dict[str, Any]) -> str:
+        """The auto class for a model with this config.json."""
+        return self.auto_class
+
+    def peft_kind(self, model: Any) -> str:
+        """The peft.TaskType for this loaded model."""
+        return self.peft_type
+
+    def prepare(self, row: Row) -> Row:
+        """A row by role names, brought into one form (lists parsed, numbers read); Unusable when it teaches nothing."""
+        return row
 
     @abstractmethod
     def check(self, rows: Sequence[Row]) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workbench.core.errors import shorten
-from workbench.core.text import Text
+from workbench.core.errors import Unusable, shorten
 from workbench.data.values import as_text
 
 SPEAKERS = {
@@ -24,14 +23,6 @@ TOOLS = frozenset(
 )
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 Message = dict[str, str]
-
-
-class Unusable(Exception):
-    """A row that cannot become a conversation, and why."""
-
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.reason = Text(en, zh)
 
 
 def turns(value: Any) -> list[Any]:

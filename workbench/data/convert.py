@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.core.errors import UserError
+from workbench.core.errors import Unusable, UserError
 from workbench.core.task import Row, Task
 from workbench.core.text import Text
-from workbench.data.chat import Unusable, conversation
+from workbench.data.chat import conversation
 from workbench.data.names import HELD_OUT, normal
 from workbench.data.roles import allowed, check
 from workbench.data.table import Refused, Table
@@ -68,7 +68,7 @@ def _row(named: dict[str, Any], raw: dict[str, Any], task: Task) -> Row:
             ready[role.name] = as_text(value).strip()
         if role.required and not (str(ready[role.name]).strip() and ready[role.name]):
             raise Unusable(f"{role.name} is empty", f"{role.name} 为空")
-    return ready
+    return task.prepare(ready)
 
 
 def _nothing(made: Converted) -> UserError:

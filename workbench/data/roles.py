@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.task import Task
+from workbench.core.task import TASKS, Role, Task
 from workbench.core.text import Text
 from workbench.data.chat import is_conversation
 from workbench.data.names import HELD_OUT, IDENTIFIERS, ROLE_OF, TRAIN, normal
@@ -93,7 +93,13 @@ class _Column:
 def guess(table: Table) -> Guess:
     """The likely task and roles of a table; a guess to be confirmed, never a requirement to rename."""
     columns = [_Column(name, [row.get(name) for row in table.rows[:PROBE]]) for name in table.columns]
-    found = _messages(columns) or _instruction(columns) or _classification(columns) or _by_name(columns)
+    found = (
+        _by_roles(columns)
+        or _messages(columns)
+        or _instruction(columns)
+        or _classification(columns)
+        or _by_name(columns)
+    )
     roles, reasons = dict(found.roles), dict(found.reasons)
     for column in columns:
         if column.named == "split" and column.is_split and column.name not in roles:
@@ -104,6 +110,26 @@ def guess(table: Table) -> Guess:
     unused = Text("not needed for this task", "此任务用不到")
     ordered = {name: roles[name] for name in table.columns if name in roles}
     return Guess(found.task, ordered, {name: reasons.get(name, unused) for name in table.columns})
+
+
+def _by_roles(columns: list[_Column]) -> Guess | None:
+    """The first task all of whose required roles have a column of that name and kind."""
+    for task in TASKS.all():
+        held = {role.name: next((c for c in columns if _holds(c, role)), None) for role in task.roles if role.names}
+        needed = [role.name for role in task.roles if role.required]
+        if needed and all(held.get(name) for name in needed):
+            columns_of = {role: column for role, column in held.items() if column}
+            reasons = {column.name: _named(column, role) for role, column in columns_of.items()}
+            return Guess(task.kind, {column.name: role for role, column in columns_of.items()}, reasons)
+    return None
+
+
+def _holds(column: _Column, role: Role) -> bool:
+    """Called like the role, and holding what it asks for."""
+    if normal(column.name) not in {normal(name) for name in role.names.split()}:
+        return False
+    lists = any(isinstance(value, (list, dict)) for value in column.values)
+    return {"text": column.is_text and not lists, "list": lists or column.is_text}.get(role.looks, True)
 
 
 def _named(column: _Column, role: str) -> Text:

@@ -9,6 +9,9 @@ from typing import Any
 
 from workbench.core.task import Task
 
+GENERATED = 8
+"""Rows answered at once."""
+
 
 @dataclass
 class Judge:
@@ -48,24 +51,37 @@ class Judge:
 
     def answer(self, prompts: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         """Greedy answers to conversations, in batches padded on the left."""
-        return [text for start in range(0, len(prompts), 8) for text in self._answer(prompts[start : start + 8])]
-
-    def _answer(self, prompts: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-        import torch
-
         from workbench.models.conversation import prompt_ids
 
+        return self.generate([prompt_ids(self.tokenizer, list(prompt)) for prompt in prompts])
+
+    def generate(self, prompts: Sequence[list[int]]) -> list[str]:
+        """Greedy answers to prompts of token ids: what follows them, or what an encoder-decoder makes of them."""
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        found = [""] * len(prompts)
+        for start in range(0, len(order), GENERATED):
+            picked = order[start : start + GENERATED]
+            for index, text in zip(picked, self._generate([prompts[i] for i in picked]), strict=True):
+                found[index] = text
+        return found
+
+    def _generate(self, prompts: Sequence[list[int]]) -> list[str]:
+        import torch
+
         self.tick()
-        rows = [prompt_ids(self.tokenizer, list(prompt))[-self._room() :] for prompt in prompts]
+        paired = bool(getattr(self.model.config, "is_encoder_decoder", False))
+        rows = list(prompts) if paired else [row[-self._room() :] for row in prompts]
         longest, filler = max(map(len, rows)), self.tokenizer.pad_token_id
-        ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=self.device)
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        left = [0 if paired else longest - len(row) for row in rows]  # what follows a prompt begins right behind it
+        padded = [[filler] * gap + row for gap, row in zip(left, rows, strict=True)]
+        ids = torch.tensor([row + [filler] * (longest - len(row)) for row in padded], device=self.device)
+        mask = torch.tensor([[0] * g + [1] * len(r) + [0] * (longest - g - len(r)) for g, r in zip(left, rows, strict=True)], device=self.device)  # fmt: skip
         with torch.inference_mode(), self._resting():
             made = self.model.generate(
                 input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=self.max_new_tokens,
                 pad_token_id=filler, eos_token_id=self._ends(),
             )  # fmt: skip
-        texts = self.tokenizer.batch_decode(made[:, longest:].tolist(), skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(made[:, 0 if paired else longest :].tolist(), skip_special_tokens=True)
         return [str(text).strip() for text in texts]
 
     def _ends(self) -> list[int] | None:

@@ -82,7 +82,7 @@ class Lora(Method):
         from peft import LoraConfig, TaskType, get_peft_model
 
         config = LoraConfig(
-            task_type=TaskType[task.peft_type],
+            task_type=TaskType[task.peft_kind(model)],
             r=section.rank,
             lora_alpha=section.lora_alpha,
             lora_dropout=section.lora_dropout,

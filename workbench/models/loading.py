@@ -11,6 +11,7 @@ from workbench.core.method import METHODS
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Task
 from workbench.models.chat_template import ensure_chat_template
+from workbench.models.facts import read_config
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 OPTIONS, FRESH = "options.json", "fresh.safetensors"
@@ -36,13 +37,15 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     import transformers
 
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    auto = getattr(transformers, task.auto_class)
+    auto = getattr(transformers, task.head(read_config(folder)))
     try:
         model, info = auto.from_pretrained(
             str(folder), use_safetensors=True, dtype=kinds[dtype], output_loading_info=True,
             ignore_mismatched_sizes=True, **LOCAL, **options,
         )  # fmt: skip
     except (OSError, ValueError, KeyError) as error:
+        if "Unrecognized configuration class" in str(error):
+            raise _headless(folder, task) from error
         raise _unreadable(folder, "model", error) from error
     model.fresh_parameters = _fresh_names(info)
     if model.config.pad_token_id is None:
@@ -116,6 +119,16 @@ def tuned_tokenizer(run: Run) -> Any:
     if TASKS.get(run.recipe.task.kind).talks:
         ensure_chat_template(tokenizer)
     return tokenizer
+
+
+def _headless(folder: Path, task: Task) -> UserError:
+    kind = shorten(read_config(folder).get("model_type"))
+    return UserError(
+        f"model.id: “{folder.name}” is a {kind} model, and transformers has no {task.label.en} head for those. Choose "
+        "another model, or another task.",
+        f"model.id：“{folder.name}”是 {kind} 模型，transformers 没有适用于它的“{task.label.zh}”任务头。请改选模型或任务。",
+        field="model.id",
+    )
 
 
 def _unreadable(folder: Path, what: str, error: Exception) -> UserError:

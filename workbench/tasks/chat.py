@@ -12,8 +12,7 @@ from workbench.core.errors import UserError
 from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
-
-IGNORED = -100
+from workbench.tasks import IGNORED, pad_right
 
 
 class ChatSection(TaskSection):
@@ -41,6 +40,7 @@ class Chat(Task):
         Role("system", Text("system", "系统提示"), Text("How the model should behave.", "模型应如何表现。"), False),
         Role("response", Text("response", "回答"), Text("The answer to learn.", "要学习的回答。"), required=False),
     )
+    sample = "persona"
     auto_class = "AutoModelForCausalLM"
     peft_type = "CAUSAL_LM"
     metrics = ("perplexity", "token_accuracy")
@@ -77,18 +77,7 @@ class Chat(Task):
 
     def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         """Pads on the right; padding is masked by position, whatever the padding token is."""
-        filler = {"input_ids": tokenizer.pad_token_id, "attention_mask": 0, "labels": IGNORED}
-
-        def pad(rows: list[dict[str, Any]]) -> dict[str, Any]:
-            import torch
-
-            longest = max(len(row["input_ids"]) for row in rows)
-            return {
-                name: torch.tensor([row[name] + [value] * (longest - len(row[name])) for row in rows])
-                for name, value in filler.items()
-            }
-
-        return pad
+        return pad_right(tokenizer)
 
     def predict(self, rows: Sequence[Row], judge: Any) -> dict[str, Any]:
         """Per row: summed loss, answer tokens, answer tokens guessed right; and some answers in full."""

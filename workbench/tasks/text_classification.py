@@ -13,6 +13,7 @@ from workbench.core.knob import knob
 from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
+from workbench.tasks import pad_right
 
 EXAMPLES = 100
 
@@ -53,6 +54,7 @@ class TextClassification(Task):
         ),
         Role("label", Text("label", "标签"), Text("The right answer.", "正确答案。")),
     )
+    sample = "sentiment-en"
     auto_class = "AutoModelForSequenceClassification"
     peft_type = "SEQ_CLS"
     metrics = ("accuracy", "f1", "f1_weighted", "precision", "precision_weighted", "recall", "recall_weighted")
@@ -105,22 +107,8 @@ class TextClassification(Task):
         return made
 
     def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
-        """Pads with the tokenizer."""
-
-        def pad(rows: list[dict[str, Any]]) -> dict[str, Any]:
-            import torch
-
-            labels = [row["labels"] for row in rows]
-            inputs = [{name: value for name, value in row.items() if name != "labels"} for row in rows]
-            longest = max(len(row["input_ids"]) for row in rows)
-            fill = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
-            batch = {
-                name: torch.tensor([row[name] + [fill.get(name, 0)] * (longest - len(row[name])) for row in inputs])
-                for name in inputs[0]
-            }
-            return {**batch, "labels": torch.tensor(labels)}
-
-        return pad
+        """Pads on the right."""
+        return pad_right(tokenizer)
 
     def predict(self, rows: Sequence[Row], judge: Any) -> dict[str, Any]:
         """The likeliest label of every row and its probability."""
