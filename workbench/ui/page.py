@@ -48,20 +48,24 @@ class Page:
         self.views.append((fn, inputs, outputs))
 
     def run_list(self, dropdown: Any, choices: Callable[[], list[Any]]) -> None:
-        """Keep a choice of runs up to date: it follows `run` when that changes, else it keeps what is chosen."""
+        """Keep a choice of runs up to date. It follows `run` when that changes or first becomes a choice (a run that
+        has just finished can be talked to), else it keeps what is chosen."""
+        known = gr.State([])
 
-        def listed(current: str | None, pointed: str) -> Any:
+        def listed(current: str | None, pointed: str, before: list[str]) -> list[Any]:
             found = choices()
             ids = [item[1] if isinstance(item, tuple) else item for item in found]
-            if current in ids:  # the value stays untouched: a newer choice may be on its way
-                return gr.update(choices=found)
-            return gr.update(choices=found, value=pointed if pointed in ids else (ids[0] if ids else None))
+            arrived = pointed in ids and pointed not in before
+            if current in ids and not arrived:  # the value stays untouched: a newer choice may be on its way
+                return [gr.update(choices=found), ids]
+            return [gr.update(choices=found, value=pointed if pointed in ids else (ids[0] if ids else None)), ids]
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-        self.loads.append((listed, [dropdown, self.run], [dropdown]))
-        self.mark.change(listed, [dropdown, self.run], [dropdown], **quiet)
-        self.run.change(lambda pointed: listed(None, pointed), [self.run], [dropdown], **quiet)
-        self.asked.change(lambda asked: listed(None, asked.split(" ")[0]), [self.asked], [dropdown], **quiet)
+        both = [dropdown, known]
+        self.loads.append((listed, [dropdown, self.run, known], both))
+        self.mark.change(listed, [dropdown, self.run, known], both, **quiet)
+        self.run.change(lambda pointed: listed(None, pointed, []), [self.run], both, **quiet)
+        self.asked.change(lambda asked: listed(None, asked.split(" ")[0], []), [self.asked], both, **quiet)
 
 
 def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
