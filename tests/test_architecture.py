@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "transformers", "peft", "datasets", "evaluate", "trl", "accelerate"}
 LAYERS = [
     {"core"}, {"data", "models"}, {"methods", "tasks", "metrics"}, {"engine", "serve"}, {"starter", "learn"},
-    {"ui", "cli", "commands"},
+    {"ui", "cli", "commands", "commands_ahead"},
 ]  # fmt: skip
 SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "ui/tabs")
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from workbench.commands import HANDLERS
+from workbench import commands, commands_ahead
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
@@ -22,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
     _runs(verbs.add_parser("runs", help="list | show | follow | stop | remove"))
     _data(verbs.add_parser("data", help="import | list | show"))
     _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
+    for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
+        _ahead(verbs.add_parser(name, help=about), name)
     chat = verbs.add_parser("chat", help="talk to a run or model in the terminal")
     chat.add_argument("target", metavar="RUN|MODEL")
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
@@ -31,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
-    bench.add_argument("name", choices=["ui", "training", "busy"])
+    bench.add_argument("name", choices=["ui", "training", "busy", "forecast"])
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")
@@ -58,6 +60,15 @@ def _run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--detach", action="store_true", help="print the run id and leave it running")
 
 
+def _ahead(verb: argparse.ArgumentParser, name: str) -> None:
+    verb.add_argument("recipe", metavar="RECIPE.yaml|PRESET")
+    verb.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings")
+    if name == "inspect":
+        verb.add_argument("--rows", type=int, default=3, metavar="K")
+    if name == "forecast":
+        verb.add_argument("--quick", action="store_true", help="arithmetic only, no measured steps")
+
+
 def _runs(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("action", choices=["list", "show", "follow", "stop", "remove"])
     verb.add_argument("run", nargs="?", default="last", metavar="ID")
@@ -82,7 +93,8 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        return HANDLERS[arguments.verb](Workspace(arguments.workspace), arguments)
+        handlers = {**commands.HANDLERS, **commands_ahead.HANDLERS}
+        return handlers[arguments.verb](Workspace(arguments.workspace), arguments)
     except UserError as error:
         print(error.say(terminal_lang()), file=sys.stderr)
         return 2

@@ -82,3 +82,18 @@ def test_every_field_has_a_name_for_screen_readers(visit: Callable[..., Any]) ->
         .map((e) => e.outerHTML.slice(0, 200))"""
     )
     assert nameless == []
+
+
+def test_before_training_one_sees_the_tokens_and_one_press_mends_the_length(visit: Callable[..., Any]) -> None:
+    page = visit("/zh/")
+    page.click("#sample-persona")
+    page.locator("#page-train dl.facts", has_text="persona").wait_for()
+    length = page.locator("#field-task-chat-max_length input").first
+    length.fill("16")
+    length.blur()
+    page.wait_for_timeout(800)
+    page.click("#see-tokens")
+    page.locator("#ahead .strip .gone").first.wait_for(timeout=90_000)
+    page.click("#mend-0")
+    page.locator("#ahead .note.good").wait_for()
+    page.wait_for_function("+document.querySelector('#field-task-chat-max_length input').value > 16")

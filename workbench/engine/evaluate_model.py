@@ -1,17 +1,10 @@
-"""Score a run or a model on a dataset, in a process of its own: `python -m workbench.engine.evaluate_model …`.
-
-The command line calls `evaluate_target`, which starts that process; it answers with one line of JSON.
-"""
+"""Score a run or a model on a dataset, in a process of its own (see workbench.engine.ask)."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import traceback
 from typing import Any
 
-import workbench
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
 from workbench.core.method import METHODS
@@ -20,49 +13,23 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Row, Task
 from workbench.core.workspace import Workspace
 from workbench.data import library
+from workbench.engine.ask import Answer, Question, answer, ask
 from workbench.models import catalog
-
-Answer = dict[str, Any]
 
 
 def evaluate_target(workspace: Workspace, target: str, data: str) -> Answer:
     """{"metrics": {name: number}, "rows": n} of a run (its tuned model) or a model id on a dataset's rows."""
     library.find(workspace, data)
-    command = [sys.executable, "-m", "workbench.engine.evaluate_model", str(workspace.root), target, data]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=workbench.ROOT, check=False)
-    try:
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        reason = shorten(done.stderr.strip().rsplit("\n", 1)[-1], 200)
-        raise UserError(f"The evaluation broke off: {reason}", f"评估中断：{reason}") from None
-    if "error" in answer:
-        raise UserError(answer["error"]["en"], answer["error"]["zh"], answer["error"]["field"])
-    return dict(answer)
+    return ask("evaluate_model", workspace, {"target": target, "data": data})
 
 
-def main(argv: list[str]) -> int:
-    """The process: one line of JSON on stdout in any case."""
-    from workbench.engine.worker import be_polite, explain
-
-    be_polite()
-    try:
-        answer = score(Workspace(argv[0]), argv[1], argv[2])
-    except UserError as error:
-        answer = {"error": {"en": error.text.en, "zh": error.text.zh, "field": error.field}}
-    except Exception as error:  # the edge of the process
-        traceback.print_exc()
-        text = explain(error)
-        answer = {"error": {"en": text.en, "zh": text.zh, "field": None}}
-    print(json.dumps(answer, ensure_ascii=False))
-    return 2 if "error" in answer else 0
-
-
-def score(workspace: Workspace, target: str, data: str) -> Answer:
+def score(workspace: Workspace, question: Question) -> Answer:
     """Load, predict, score."""
     from workbench.engine.evaluation import Judge
 
+    target = str(question["target"])
     run = _run(workspace, target)
-    dataset = library.find(workspace, data)
+    dataset = library.find(workspace, str(question["data"]))
     recipe = run.recipe if run else _recipe(target, str(dataset.meta.get("task")), dataset.meta["roles"])
     task = TASKS.get(recipe.task.kind)
     made = dataset.convert(task, None)
@@ -113,4 +80,4 @@ def _check_labels(judge: Any, rows: list[Row], target: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(answer(score))

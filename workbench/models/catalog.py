@@ -88,6 +88,19 @@ def fetch(
     return download.download(workspace, located, progress or (lambda done, total: None), cancelled or (lambda: False))
 
 
+def here(workspace: Workspace, model_id: str, revision: str = "main") -> Path:
+    """The folder of a model that is on this machine; UserError when it would have to be downloaded first."""
+    located = locate(workspace, model_id, revision)
+    if located.path is None:
+        raise UserError(
+            f"model.id: “{shorten(model_id)}” is not on this machine yet; download it on the Model page first, then look again.",
+            f"model.id：“{shorten(model_id)}”还不在本机；请先在“模型”页下载，再来查看。",
+            field="model.id",
+        )
+    check_folder(located.path)
+    return located.path
+
+
 def _present(starter: Starter) -> Path:
     if not (starter.folder / "config.json").is_file():
         raise UserError(

@@ -138,3 +138,17 @@ def probabilities(rows: Sequence[tuple[str, dict[str, float], str]]) -> go.Figur
     figure.update_xaxes(range=[0, 1.1], tickformat=".0%")
     figure.update_yaxes(type="category", automargin=True)
     return figure
+
+
+def icicle(sums: dict[str, int], whole: str) -> go.Figure:
+    """Parameters of every module, parents above their children; a press goes into a part. `sums` as anatomy.branches."""
+    paths = list(sums)
+    labels = [path.rsplit(".", 1)[-1] or whole for path in paths]
+    above = [path.rpartition(".")[0] if path else None for path in paths]
+    figure = _figure(320)
+    figure.add_icicle(
+        ids=[path or "·" for path in paths], labels=labels, values=[sums[path] for path in paths],
+        parents=["" if parent is None else parent or "·" for parent in above], branchvalues="total",
+        tiling={"orientation": "v"}, texttemplate="%{label}<br>%{value:,}", marker={"colorscale": [[0, "#e4f1ee"], [1, PINE]]},
+    )  # fmt: skip
+    return figure

@@ -12,6 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.models import catalog
+from workbench.ui import parts
 from workbench.ui.notices import esc, facts, fine, heading, hint, problem, progress, tag
 from workbench.ui.page import Page
 
@@ -69,6 +70,7 @@ def build(page: Page) -> None:
             with gr.Row():
                 get = gr.Button(words("download"), visible=False, elem_id="download-model")
                 cancel = gr.Button(words("cancel"), variant="stop", visible=False, elem_id="cancel-download")
+            parts.build(page, name)
     page.view(lambda: page.draft.get("model.id"), [], [name])
     shown = [about, get, said]
     for entry, button in zip(catalog.STARTERS, starters, strict=True):

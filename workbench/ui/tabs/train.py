@@ -16,6 +16,7 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.engine import supervisor
+from workbench.ui import ahead
 from workbench.ui.form import Form
 from workbench.ui.notices import esc, facts, heading, problem, tag
 from workbench.ui.page import Page
@@ -36,6 +37,7 @@ def build(page: Page) -> None:
             preview = gr.HTML(padding=False)
             notice = gr.HTML(padding=False)
             start = gr.Button(words("start"), variant="primary", elem_id="start")
+            ahead.build(page)
     _wire(page, form, (task, method), (preview, notice, start))
 
 

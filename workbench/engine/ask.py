@@ -1,0 +1,84 @@
+"""Ask another process: torch, tokenizers and models are loaded there, never in the page or the command line.
+
+The question goes in as one JSON object on stdin, the answer comes back as the last line of stdout. Whatever happens
+there is an answer too: a UserError keeps its two sentences and its field.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import workbench
+from workbench.core.errors import UserError, shorten
+from workbench.core.text import Text
+from workbench.core.workspace import Workspace
+
+Answer = dict[str, Any]
+Question = dict[str, Any]
+
+
+class Asked:
+    """A question that is being answered, so that somebody else may call it off."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """End the process that works on it."""
+        self.cancelled = True
+        if self.process is not None:
+            self.process.kill()
+
+
+def ask(module: str, workspace: Workspace, question: Question, asked: Asked | None = None) -> Answer:
+    """What `python -m workbench.engine.MODULE` answers; raises the UserError it met."""
+    command = [sys.executable, "-m", f"workbench.engine.{module}", str(workspace.root.resolve())]
+    asked = asked or Asked()
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True, encoding="utf-8", cwd=workbench.ROOT) as process:
+        asked.process = process
+        out, err = process.communicate(json.dumps(question))
+    if asked.cancelled:
+        raise UserError("Cancelled; nothing was changed.", "已取消，未作任何改动。")
+    try:
+        answer = json.loads(out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        reason = shorten(err.strip().rsplit("\n", 1)[-1] or f"exit {process.returncode}", 200)
+        raise UserError(
+            f"The process that looked into this broke off: {reason}. Close what needs memory and try again.",
+            f"执行该检查的进程意外中断：{reason}。请关闭占用内存的程序后重试。",
+        ) from None
+    if "error" in answer:
+        raise UserError(answer["error"]["en"], answer["error"]["zh"], answer["error"]["field"])
+    return dict(answer)
+
+
+def _unforeseen(error: Exception) -> Text:
+    name, words = type(error).__name__, shorten(str(error).strip().split("\n")[0], 160)
+    return Text(
+        f"This could not be found out ({name}: {words}). Check model, task and data, then try again.",
+        f"未能得出结果（{name}：{words}）。请检查模型、任务和数据后重试。",
+    )
+
+
+def answer(work: Callable[[Workspace, Question], Answer]) -> int:
+    """The other side: one line of JSON on stdout in any case. Exit status 2 when the answer is an error."""
+    from workbench.engine.worker import be_polite, explain
+
+    be_polite()
+    try:
+        found = work(Workspace(sys.argv[1]), json.load(sys.stdin))
+    except UserError as error:
+        found = {"error": {"en": error.text.en, "zh": error.text.zh, "field": error.field}}
+    except Exception as error:  # the edge of the process
+        traceback.print_exc()
+        text = explain(error) if isinstance(error, MemoryError | RuntimeError) else _unforeseen(error)
+        found = {"error": {"en": text.en, "zh": text.zh, "field": None}}
+    print(json.dumps(found, ensure_ascii=False))
+    return 2 if "error" in found else 0
