@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from workbench.core.family import family, told
 from workbench.core.knob import Section, knob
 from workbench.core.registry import Registry
 from workbench.core.text import Text
@@ -71,12 +72,24 @@ class Task(ABC):
     """Name of the transformers auto class that carries the right head; `head` may choose another by the model."""
     peft_type: ClassVar[str]
     """Name of the peft.TaskType; `peft_kind` may choose another by the model."""
+    families: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "pair")
+    """Kinds of model that can learn it (see workbench.core.family)."""
     metrics: ClassVar[tuple[str, ...]]
     main_metric: ClassVar[str]
     talks: ClassVar[bool] = False
     """True when the tuned model answers in words, False when it classifies."""
     stratify: ClassVar[str | None] = None
     """Role whose values are spread evenly over training and held-out rows."""
+
+    def suits(self, config: dict[str, Any]) -> Text | None:
+        """None when a model with this config.json can learn the task, else why not."""
+        if not config or family(config) in self.families:
+            return None
+        able, kind = told(self.families), config.get("model_type")
+        return Text(
+            f"{self.label.en} needs {able.en}; this is a {kind} model. Choose another model or task.",
+            f"“{self.label.zh}”需要{able.zh}；这是 {kind} 模型。请改选模型或任务。",
+        )
 
     def head(self, config: dict[str, Any]) -> str:
         """The auto class for a model with this config.json."""

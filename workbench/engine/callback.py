@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ class Reporter(TrainerCallback):
     """Writes events; asks the Trainer to save and end when a person wants the run to stop."""
 
     trainer: Any = None
+    after_step: Callable[[int], None] = staticmethod(lambda step: None)
+    """The method's own turn after each optimizer step."""
+    plan: Callable[[int], None] = staticmethod(lambda steps: None)
+    """Told how many steps there will be."""
 
     def __init__(self, stage: Stage, device: str, keep: int) -> None:
         self.stage, self.device, self.keep = stage, device, keep
@@ -30,8 +35,13 @@ class Reporter(TrainerCallback):
         self.stopped = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The clock of the steps starts here."""
+        """The clock of the steps starts here; the method learns how many there will be."""
+        self.plan(state.max_steps)
         self.began = self.last = time.monotonic()
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The method's turn, between the optimizer's step and the end of the gradients."""
+        self.after_step(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """One look at the stop file; a run whose folder was deleted has nobody left to train for."""

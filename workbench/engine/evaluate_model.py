@@ -59,7 +59,7 @@ def _load(workspace: Workspace, run: Run | None, recipe: Recipe, task: Task) -> 
     from workbench.models import loading
 
     located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)
-    if run and not METHODS.get(recipe.method.kind).adapter:
+    if run and METHODS.get(recipe.method.kind).stores == "model":
         return loading.load_tuned(run, run.tuned), loading.tuned_tokenizer(run)
     folder = catalog.fetch(workspace, located)
     if run:

@@ -106,7 +106,8 @@ def load(session: Session) -> None:
     session.options = session.task.model_options(session.material.train)
     half = session.device == "cuda" and session.method.adapter and session.precision == "bf16"
     dtype = "bf16" if half else "fp32"
-    session.model = load_model(session.folder, session.task, session.options, session.device, dtype)
+    options = {**session.options, **session.method.loading(session.recipe.method)}
+    session.model = load_model(session.folder, session.task, options, session.device, dtype)
     encode(session)
 
 
@@ -195,8 +196,13 @@ def fit(session: Session) -> None:
     held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
     settings = trainer.arguments(recipe, stage.run.checkpoints, session.device, session.precision, bool(held))
     reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
+    reporter.plan = lambda steps: session.method.plan(session.model, steps)
+    reporter.after_step = lambda step: session.method.after_step(session.model, step)
     data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
     loop = trainer.build(session.model, settings, data, session.task.collator(session.tokenizer), reporter)
+    loop.method_groups = session.method.groups(
+        session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
+    )
     loop.train()
     trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)

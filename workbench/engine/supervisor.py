@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import psutil
 
@@ -19,13 +20,14 @@ import workbench
 from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.events import EventWriter
-from workbench.core.method import METHODS
+from workbench.core.method import METHODS, Method
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
-from workbench.core.task import TASKS
+from workbench.core.task import TASKS, Task
 from workbench.core.workspace import Workspace
 from workbench.engine.material import gather
 from workbench.models import catalog
+from workbench.models.facts import read_config
 
 
 def start(workspace: Workspace, recipe: Recipe) -> Run:
@@ -38,15 +40,23 @@ def start(workspace: Workspace, recipe: Recipe) -> Run:
 def check(workspace: Workspace, recipe: Recipe) -> Recipe:
     """The recipe as it will be run (dataset version written down), after every check that needs no torch."""
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
-    if reason := method.fits(task):
-        raise UserError(reason.en, reason.zh, field="method.kind")
     material = gather(workspace, recipe)
     task.check(material.train)
     located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)
+    config = read_config(located.path) if located.path is not None else None
     if located.path is not None:
         catalog.check_folder(located.path)
+    fit(task, method, config)
     # a local folder becomes absolute: the worker has another working directory
     return recipe.replace({"data.version": material.dataset.version, "model.id": located.id})
+
+
+def fit(task: Task, method: Method, config: dict[str, Any] | None) -> None:
+    """UserError when the model cannot learn the task, or the method does not go with either."""
+    if config and (reason := task.suits(config)):
+        raise UserError(reason.en, reason.zh, field="model.id")
+    if reason := method.fits(task, config):
+        raise UserError(reason.en, reason.zh, field="method.kind")
 
 
 def launch_next(workspace: Workspace) -> Run | None:

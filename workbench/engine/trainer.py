@@ -33,6 +33,15 @@ class WatchfulTrainer(Trainer):
     """Counts tokens on the device and ends at the very step at which a number is not finite."""
 
     tokens: Any = 0
+    method_groups: list[dict[str, Any]] | None = None
+    """Parameter groups the method wants instead of one learning rate for all."""
+
+    def create_optimizer(self, *given: Any, **named: Any) -> Any:
+        """As ever, but with the method's own groups where it has some."""
+        if self.method_groups is not None:
+            made, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            self.optimizer: Any = made(self.method_groups, **settings)
+        return super().create_optimizer(*given, **named)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """One forward and backward pass; the count stays on the device, so that nothing waits for it."""

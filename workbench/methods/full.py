@@ -20,7 +20,7 @@ class Full(Method):
     """Every parameter is trained."""
 
     kind = "full"
-    order = 10
+    order = 2
     label = Text("Full fine-tuning", "全量微调")
     help = Text(
         "Changes every parameter. Strongest on small models; needs about 4× the model's size in memory.",
@@ -28,7 +28,7 @@ class Full(Method):
     )
     section = FullSection
     suggests = {"training.learning_rate": 5e-5}
-    adapter = False
+    stores = "model"
 
     def apply(self, model: Any, task: Task, section: Any) -> Any:
         """Leave every parameter trainable."""

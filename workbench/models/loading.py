@@ -32,7 +32,10 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = "cpu", dtype: str = "fp32") -> Any:
-    """The model with the head of `task`. Parameters the folder lacked are named in `model.fresh_parameters`."""
+    """The model with the head of `task`. Parameters the folder lacked are named in `model.fresh_parameters`.
+
+    `options` are further arguments of `from_pretrained`: the head's labels, how to quantise.
+    """
     import torch
     import transformers
 
@@ -50,7 +53,16 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     model.fresh_parameters = _fresh_names(info)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
-    return model.to(device)
+    return _trainable_later(model) if "quantization_config" in options else model.to(device)
+
+
+def _trainable_later(model: Any) -> Any:
+    """Keep 4-bit weights as they were read: on a CPU, bitsandbytes repacks them at the first answer in evaluation mode,
+    and its layers have no gradient from then on."""
+    for part in model.modules():
+        if hasattr(part, "support_avx512bf16_for_cpu"):
+            part.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _fresh_names(info: dict[str, Any]) -> list[str]:
@@ -59,18 +71,19 @@ def _fresh_names(info: dict[str, Any]) -> list[str]:
 
 
 def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) -> None:
-    """Save what was tuned: the adapter (and head parameters the base folder lacks), or the whole model. Safetensors only."""
+    """Save what was tuned: the adapter (and head parameters the base folder lacks), the changed tensors, or the whole
+    model. Safetensors only. `options` are the head's (its labels)."""
     from safetensors.torch import save_file
 
-    adapter = METHODS.get(run.recipe.method.kind).adapter
-    if adapter:
+    method = METHODS.get(run.recipe.method.kind)
+    if method.adapter:
         for config in model.peft_config.values():
             config.base_model_name_or_path = run.recipe.model.id
-    model.save_pretrained(str(run.tuned))
+    method.save(model, run.tuned)
     (run.tuned / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the run's own card lies above
     tokenizer.save_pretrained(str(run.tuned))
     write_json(run.tuned / OPTIONS, options)
-    if adapter and (fresh := fresh_tensors(model.get_base_model())):
+    if method.adapter and (fresh := fresh_tensors(model.get_base_model())):
         save_file({name: value.detach().cpu().contiguous() for name, value in fresh.items()}, str(run.tuned / FRESH))
 
 
@@ -88,12 +101,13 @@ def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "f
             f"{run.id} 还没有微调后的模型（状态：{run.status}）。请选择已完成的任务。",
             field="run",
         )
-    recipe = run.recipe
-    task = TASKS.get(recipe.task.kind)
-    options = load_options(run)
-    if not METHODS.get(recipe.method.kind).adapter:
+    recipe, options = run.recipe, load_options(run)
+    task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
+    if method.stores == "model":
         return load_model(run.tuned, task, options, device, dtype).eval()
-    return _adapted(run, load_model(base_folder, task, options, device, dtype), device)
+    base = load_model(base_folder, task, {**options, **method.loading(recipe.method)}, device, dtype)
+    applied = _adapted(run, base, device) if method.adapter else method.apply(base, task, recipe.method)
+    return method.restore(applied, run.tuned).eval()
 
 
 def load_options(run: Run) -> dict[str, Any]:
@@ -110,7 +124,8 @@ def _adapted(run: Run, base: Any, device: str) -> Any:
 
     if (run.tuned / FRESH).is_file():
         base.load_state_dict(load_file(str(run.tuned / FRESH)), strict=False)
-    return PeftModel.from_pretrained(base, str(run.tuned), use_safetensors=True).to(device).eval()
+    made = PeftModel.from_pretrained(base, str(run.tuned), use_safetensors=True).eval()
+    return made if getattr(base, "is_loaded_in_4bit", False) else made.to(device)
 
 
 def tuned_tokenizer(run: Run) -> Any:

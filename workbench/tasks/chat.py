@@ -43,6 +43,7 @@ class Chat(Task):
     sample = "persona"
     auto_class = "AutoModelForCausalLM"
     peft_type = "CAUSAL_LM"
+    families = ("decoder",)
     metrics = ("perplexity", "token_accuracy")
     main_metric = "perplexity"
     talks = True

@@ -16,6 +16,8 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.engine import supervisor
+from workbench.models import catalog
+from workbench.models.facts import read_config
 from workbench.ui import ahead
 from workbench.ui.form import Form
 from workbench.ui.notices import esc, facts, heading, problem, tag
@@ -134,9 +136,18 @@ def _preview(page: Page) -> str:
         (words("epochs"), f"{recipe.training.num_train_epochs:g}"),
     ]
     title = tag("h2", esc(words("preview")))
-    warning = method.fits(task)
+    config = _config(page, recipe)
+    warning = task.suits(config) or method.fits(task, config)
     note = problem(words.say(warning), words.lang) if warning else ""
     return tag("div", title + facts(pairs) + note, class_="card")
+
+
+def _config(page: Page, recipe: Recipe) -> dict[str, Any]:
+    """config.json of a model on this machine; empty for one that is not."""
+    try:
+        return read_config(catalog.here(page.workspace, recipe.model.id, recipe.model.revision))
+    except UserError:
+        return {}
 
 
 def _batch(recipe: Recipe) -> str:
