@@ -9,7 +9,7 @@ from tinymodels import byte_tokenizer
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.tasks.text_classification import confusion, per_class
+from workbench.tasks._problems import confusion, per_class
 
 TASK = TASKS.get("text-classification")
 ROWS = [{"text": "good", "label": "yes"}, {"text": "bad", "label": "no"}, {"text": "so", "label": "maybe"}]

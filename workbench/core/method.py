@@ -34,6 +34,8 @@ class Method(ABC):
     stores: ClassVar[str] = "adapter"
     """What a result is: "adapter", a PEFT file that can be switched off; "selected", the changed tensors, to be laid over
     the base; "model", a whole model."""
+    twice: ClassVar[bool] = True
+    """Whether PEFT can hold such an adapter twice in one model, as preference tuning does to compare with the start."""
     unmergeable: ClassVar[Text | None] = None
     """Why the result cannot become one plain model, if it cannot."""
 

@@ -245,6 +245,18 @@ class EvaluationSection(Section):
         advanced=True,
         example="8",
     )
+    generated: int = knob(
+        64,
+        Text("Generated answers", "生成的回答数"),
+        Text(
+            "Rows answered in words to score summaries and translations; answering is slow on a CPU.",
+            "为评估摘要和翻译而逐行生成回答的行数；在 CPU 上生成较慢。",
+        ),
+        ge=1,
+        le=1_000_000,
+        advanced=True,
+        example="64",
+    )
     max_new_tokens: int = knob(
         48,
         Text("Answer length", "回答长度"),

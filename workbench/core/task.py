@@ -66,6 +66,8 @@ class Task(ABC):
     order: ClassVar[int] = 50
     section: ClassVar[type[TaskSection]] = TaskSection
     roles: ClassVar[tuple[Role, ...]]
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """Roles of which one, and only one, must have a column."""
     sample: ClassVar[str]
     """Name of a bundled dataset (assets/samples/) that shows the task; tests and presets start from it."""
     auto_class: ClassVar[str]
@@ -74,15 +76,26 @@ class Task(ABC):
     """Name of the peft.TaskType; `peft_kind` may choose another by the model."""
     families: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "pair")
     """Kinds of model that can learn it (see workbench.core.family)."""
+    headless: ClassVar[tuple[str, ...]] = ()
+    """model_type of those for which transformers has no such head."""
     metrics: ClassVar[tuple[str, ...]]
     main_metric: ClassVar[str]
     talks: ClassVar[bool] = False
-    """True when the tuned model answers in words, False when it classifies."""
+    """True when the tuned model holds a conversation."""
+    label_names: ClassVar[tuple[str, ...]] = ("labels",)
+    """Model inputs that hold the answer, as TrainingArguments.label_names."""
+    loop: ClassVar[str] = ""
+    """"" when the model's own loss is learned; "preference" when TRL's trainers compute it."""
     stratify: ClassVar[str | None] = None
     """Role whose values are spread evenly over training and held-out rows."""
 
     def suits(self, config: dict[str, Any]) -> Text | None:
         """None when a model with this config.json can learn the task, else why not."""
+        if config and config.get("model_type") in self.headless:
+            return Text(
+                f"transformers has no {self.label.en} head for {config['model_type']} models; choose another model or task.",
+                f"transformers 没有适用于 {config['model_type']} 模型的“{self.label.zh}”任务头；请改选模型或任务。",
+            )
         if not config or family(config) in self.families:
             return None
         able, kind = told(self.families), config.get("model_type")
@@ -126,6 +139,10 @@ class Task(ABC):
     @abstractmethod
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """The task's metrics by name."""
+
+    def headline(self, scores: dict[str, float]) -> str:
+        """The metric that stands first; another than `main_metric` where the rows decide which metrics there are."""
+        return self.main_metric if self.main_metric in scores else next(iter(scores))
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
         """Further parts of the report card: confusion, examples, samples …"""

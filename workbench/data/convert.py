@@ -66,7 +66,8 @@ def _row(named: dict[str, Any], raw: dict[str, Any], task: Task) -> Row:
         ready[role.name] = value if isinstance(value, (list, dict)) else as_text(value)
         if role.name in ANSWERS:
             ready[role.name] = as_text(value).strip()
-        if role.required and not (str(ready[role.name]).strip() and ready[role.name]):
+        needed = role.required or role.name in task.one_of
+        if needed and not (str(ready[role.name]).strip() and ready[role.name]):
             raise Unusable(f"{role.name} is empty", f"{role.name} 为空")
     return task.prepare(ready)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.task import TASKS, Role, Task
 from workbench.core.text import Text
 from workbench.data.chat import is_conversation
-from workbench.data.names import HELD_OUT, IDENTIFIERS, ROLE_OF, TRAIN, normal
+from workbench.data.column import Column
+from workbench.data.names import normal
 from workbench.data.table import Table
-from workbench.data.values import as_text
 
 PROBE = 2000
-_DECIMAL = re.compile(r"\s*-?\d+(\.\d+)?\s*$")
 CLASSIFICATION = "text-classification"
 CHAT = "chat"
 EXTRA = ("split",)
@@ -33,66 +30,9 @@ class Guess:
     reasons: dict[str, Text] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """What the first rows tell of a column."""
-
-    name: str
-    values: list[Any]
-
-    @property
-    def named(self) -> str:
-        return ROLE_OF.get(normal(self.name), "")
-
-    @property
-    def filled(self) -> list[str]:
-        return [text for text in map(as_text, self.values) if text.strip()]
-
-    @property
-    def mean(self) -> float:
-        return sum(map(len, self.filled)) / max(1, len(self.filled))
-
-    @property
-    def identifies(self) -> bool:
-        name = normal(self.name)
-        return name in IDENTIFIERS or name.endswith("_id")
-
-    @property
-    def is_text(self) -> bool:
-        """Words: some text is longer than a number, or almost every value is another one."""
-        filled = [value for value in self.values if isinstance(value, str) and value.strip()]
-        wordy = sum(not value.strip().replace(".", "", 1).lstrip("-").isdigit() for value in filled)
-        return not self.identifies and len(filled) * 2 > len(self.values) and wordy * 2 > len(filled)
-
-    @property
-    def is_label(self) -> bool:
-        """A few short values that come again and again."""
-        distinct = {text.strip() for text in self.filled}
-        most = max(2, min(100, len(self.filled) // 4))
-        short = max(map(len, distinct), default=99) <= 60 and self.mean <= 30
-        enough = len(self.filled) * 5 >= len(self.values) * 4 and not self.identifies
-        measured = len(distinct) > 20 and all(_DECIMAL.match(text) for text in distinct)
-        return enough and short and 2 <= len(distinct) <= most and not measured
-
-    @property
-    def may_be_label(self) -> bool:
-        """Called a label, that is enough unless the values are long texts, nearly all different."""
-        distinct = {text.strip() for text in self.filled}
-        long_texts = self.mean > 60 or (len(self.filled) > 30 and len(distinct) * 2 > len(self.filled))
-        return bool(self.filled) and not long_texts and all(not isinstance(x, (list, dict)) for x in self.values)
-
-    @property
-    def is_split(self) -> bool:
-        return all(normal(text) in HELD_OUT | TRAIN for text in self.filled) and bool(self.filled)
-
-    def says(self) -> str:
-        """The distinct values, shortened, for a reason."""
-        return ", ".join(shorten(text, 20) for text in list(dict.fromkeys(self.filled))[:3])
-
-
 def guess(table: Table) -> Guess:
     """The likely task and roles of a table; a guess to be confirmed, never a requirement to rename."""
-    columns = [_Column(name, [row.get(name) for row in table.rows[:PROBE]]) for name in table.columns]
+    columns = [Column(name, [row.get(name) for row in table.rows[:PROBE]]) for name in table.columns]
     found = (
         _by_roles(columns)
         or _messages(columns)
@@ -112,7 +52,7 @@ def guess(table: Table) -> Guess:
     return Guess(found.task, ordered, {name: reasons.get(name, unused) for name in table.columns})
 
 
-def _by_roles(columns: list[_Column]) -> Guess | None:
+def _by_roles(columns: list[Column]) -> Guess | None:
     """The first task all of whose required roles have a column of that name and kind."""
     for task in TASKS.all():
         held = {role.name: next((c for c in columns if _holds(c, role)), None) for role in task.roles if role.names}
@@ -124,7 +64,7 @@ def _by_roles(columns: list[_Column]) -> Guess | None:
     return None
 
 
-def _holds(column: _Column, role: Role) -> bool:
+def _holds(column: Column, role: Role) -> bool:
     """Called like the role, and holding what it asks for."""
     if normal(column.name) not in {normal(name) for name in role.names.split()}:
         return False
@@ -132,11 +72,11 @@ def _holds(column: _Column, role: Role) -> bool:
     return {"text": column.is_text and not lists, "list": lists or column.is_text}.get(role.looks, True)
 
 
-def _named(column: _Column, role: str) -> Text:
+def _named(column: Column, role: str) -> Text:
     return Text(f"its name means “{role}”", f"列名的含义是“{role}”")
 
 
-def _messages(columns: list[_Column]) -> Guess | None:
+def _messages(columns: list[Column]) -> Guess | None:
     for column in columns:
         values = [value for value in column.values[:50] if value is not None]
         if sum(map(is_conversation, values)) * 2 > len(values):
@@ -151,15 +91,15 @@ def _messages(columns: list[_Column]) -> Guess | None:
     return None
 
 
-def _take_system(columns: list[_Column], roles: dict[str, str], reasons: dict[str, Text]) -> None:
+def _take_system(columns: list[Column], roles: dict[str, str], reasons: dict[str, Text]) -> None:
     for column in columns:
         if column.named == "system" and column.is_text and "system" not in roles.values():
             roles[column.name], reasons[column.name] = "system", _named(column, "system")
 
 
-def _instruction(columns: list[_Column]) -> Guess | None:
+def _instruction(columns: list[Column]) -> Guess | None:
     """Alpaca and its kin: an instruction or question, perhaps an input, and an answer."""
-    wanted: dict[str, _Column] = {}
+    wanted: dict[str, Column] = {}
     for column in columns:
         wordy = column.is_text or column.named in ("context", "history")
         if column.named in CHAT_ROLES and wordy:
@@ -173,8 +113,12 @@ def _instruction(columns: list[_Column]) -> Guess | None:
     return Guess(CHAT, roles, reasons)
 
 
-def _classification(columns: list[_Column]) -> Guess | None:
+def _classification(columns: list[Column]) -> Guess | None:
     label = _label(columns)
+    if several := next((column for column in columns if column.named == "label" and column.is_lists), None):
+        label = several, Text("lists of labels", "标签列表")
+    elif scored := next((column for column in columns if column.is_scale), None):
+        label = scored, Text(f"numbers on a scale: {scored.says()} …", f"连续的数值：{scored.says()} …")
     if label is None:
         return None
     others = [
@@ -186,7 +130,8 @@ def _classification(columns: list[_Column]) -> Guess | None:
     texts = pair or _text(others)
     if not texts:
         return None
-    roles = {label[0].name: "label", **{column.name: role for column, role in texts}}
+    answer = "labels" if label[0].is_lists else "score" if label[0].is_scale else "label"
+    roles = {label[0].name: answer, **{column.name: role for column, role in texts}}
     reasons = {label[0].name: label[1]}
     for column, role in texts:
         mean = round(column.mean)
@@ -195,7 +140,7 @@ def _classification(columns: list[_Column]) -> Guess | None:
     return Guess(CLASSIFICATION, roles, reasons)
 
 
-def _by_name(columns: list[_Column]) -> Guess:
+def _by_name(columns: list[Column]) -> Guess:
     """No task is complete: still say what the names tell, so that only the rest must be chosen."""
     roles: dict[str, str] = {}
     for column in columns:
@@ -205,7 +150,7 @@ def _by_name(columns: list[_Column]) -> Guess:
     return Guess(None, roles, {column.name: _named(column, column.named) for column in columns if column.name in roles})
 
 
-def _label(columns: list[_Column]) -> tuple[_Column, Text] | None:
+def _label(columns: list[Column]) -> tuple[Column, Text] | None:
     for column in columns:
         if column.named == "label" and column.may_be_label:
             return column, _named(column, "label")
@@ -217,7 +162,7 @@ def _label(columns: list[_Column]) -> tuple[_Column, Text] | None:
     return column, Text(f"{count} different short values: {values} …", f"{count} 种不同的短取值：{values} …")
 
 
-def _pair(texts: list[_Column]) -> list[tuple[_Column, str]]:
+def _pair(texts: list[Column]) -> list[tuple[Column, str]]:
     second = next((column for column in texts if column.named == "text_pair"), None)
     first = next((column for column in texts if column.named == "text"), None)
     if second is None or first is None:
@@ -225,7 +170,7 @@ def _pair(texts: list[_Column]) -> list[tuple[_Column, str]]:
     return [(first, "text"), (second, "text_pair")]
 
 
-def _text(texts: list[_Column]) -> list[tuple[_Column, str]]:
+def _text(texts: list[Column]) -> list[tuple[Column, str]]:
     """The longest of the columns called like a text, else the longest text there is."""
     known = [column for column in texts if column.named in ("text", "prompt", "context", "text_pair")]
     chosen = known or [column for column in texts if not column.is_label] or texts
@@ -281,6 +226,11 @@ def _check_missing(roles: dict[str, str], listed: str, task: Task) -> None:
         needed, missing = "messages, or prompt and response", "messages，或 prompt 与 response"
     else:
         required = [role.name for role in task.roles if role.required and role.name not in held]
+        choices = " / ".join(task.one_of)
+        if len(held & set(task.one_of)) > 1:
+            raise _wrong(f"only one of {choices} may have a column.", f"{choices} 中只能有一个指定列。")
+        if task.one_of and not held & set(task.one_of):
+            required.append(choices)
         if not required:
             return
         needed = missing = ", ".join(required)

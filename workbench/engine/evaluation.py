@@ -23,6 +23,8 @@ class Judge:
     device: str = "cpu"
     batch_size: int = 16
     samples: int = 0
+    generated: int = 64
+    """Rows answered in words at most, where answers are what is scored."""
     max_new_tokens: int = 48
     tick: Callable[[], None] = field(default=lambda: None)
 

@@ -15,10 +15,10 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     wanted = session.recipe.evaluation.baseline
     baseline = task.baselines(material.train, material.heldout) if wanted else {}
     pairs = task.gains(material.heldout, before), task.gains(material.heldout, after)
-    words = verdict(task.main_metric, old, new, baseline, pairs)
+    words = verdict(task.headline(new), old, new, baseline, pairs)
     return {
         "task": task.kind,
-        "main_metric": task.main_metric,
+        "main_metric": task.headline(new),
         "rows": len(pairs[1]),
         "before": _rounded(old),
         "after": _rounded(new),

@@ -173,8 +173,8 @@ def judge(session: Session) -> Any:
     evaluation = session.recipe.evaluation
     asked = Judge(
         session.model, session.tokenizer, session.recipe.task, session.device,
-        max(8, session.recipe.training.per_device_train_batch_size), evaluation.samples, evaluation.max_new_tokens,
-        session.stage.check_stop,
+        max(8, session.recipe.training.per_device_train_batch_size), evaluation.samples, evaluation.generated,
+        evaluation.max_new_tokens, session.stage.check_stop,
     )  # fmt: skip
     return session.task.predict(session.material.heldout, asked)
 
@@ -185,31 +185,45 @@ def fit(session: Session) -> None:
     stage.phase("train")
     from transformers import set_seed
 
-    from workbench.engine import trainer
+    from workbench.engine import preference, trainer
     from workbench.engine.callback import Reporter
 
     set_seed(recipe.training.seed)
     session.model = session.method.apply(session.model, session.task, recipe.method)
     session.model.train()
     tell_model(session)
-    rows = sample(session.material.heldout, CURVE_ROWS, recipe.training.seed)
-    held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
-    settings = trainer.arguments(recipe, stage.run.checkpoints, session.device, session.precision, bool(held))
     reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
     reporter.plan = lambda steps: session.method.plan(session.model, steps)
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
-    data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
-    loop = trainer.build(session.model, settings, data, session.task.collator(session.tokenizer), reporter)
+    loop = looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
     loop.train()
+    preference.forget_reference(session.model)
     trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)
     session.training["tokens_per_second"] = round(reporter.tokens / seconds, 1)
     if reporter.stopped:
         save(session)
         raise Stopped
+
+
+def looped(session: Session, reporter: Any) -> Any:
+    """The trainer of the recipe's task."""
+    from workbench.engine import preference, trainer
+
+    recipe, material = session.recipe, session.material
+    rows = sample(material.heldout, CURVE_ROWS, recipe.training.seed)
+    values = trainer.settings(recipe, session.run.checkpoints, session.device, session.precision, bool(rows))
+    if session.task.loop == "preference":
+        return preference.build(session, values, material.train, rows, reporter)
+    held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
+    if not held:
+        values["eval_strategy"] = "no"
+    data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
+    pad = session.task.collator(session.tokenizer)
+    return trainer.build(session.model, values, data, pad, reporter)
 
 
 def tell_model(session: Session) -> None:

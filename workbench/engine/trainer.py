@@ -6,13 +6,14 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from workbench.core.recipe import Recipe
+from workbench.core.task import TASKS
 from workbench.engine.stage import NonFinite
 
 
@@ -29,8 +30,8 @@ class Rows(torch.utils.data.Dataset):
         return self.rows[index]
 
 
-class WatchfulTrainer(Trainer):
-    """Counts tokens on the device and ends at the very step at which a number is not finite."""
+class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
+    """Beside a Trainer: counts tokens on the device and ends at the very step at which a number is not finite."""
 
     tokens: Any = 0
     method_groups: list[dict[str, Any]] | None = None
@@ -45,7 +46,8 @@ class WatchfulTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """One forward and backward pass; the count stays on the device, so that nothing waits for it."""
-        self.tokens = self.tokens + inputs["attention_mask"].sum()
+        masks = [value for name, value in inputs.items() if name.endswith("attention_mask")]
+        self.tokens = self.tokens + sum(mask.sum() for mask in masks)
         return super().training_step(model, inputs, num_items_in_batch)
 
     def take_tokens(self) -> int:
@@ -69,19 +71,23 @@ class WatchfulTrainer(Trainer):
         super()._save_checkpoint(model, trial)
 
 
+class WatchfulTrainer(Watchful, Trainer):
+    """Hugging Face's, watched."""
+
+
 def check_weights(model: Any, step: int) -> None:
     """Raise NonFinite when a trained parameter holds NaN or infinity."""
     if not all(bool(torch.isfinite(value).all()) for value in model.parameters() if value.requires_grad):
         raise NonFinite(step, "weights")
 
 
-def arguments(recipe: Recipe, folder: Path, device: str, precision: str, evaluate: bool) -> TrainingArguments:
-    """TrainingArguments of a recipe; names are the same wherever they can be."""
+def settings(recipe: Recipe, folder: Path, device: str, precision: str, evaluate: bool) -> dict[str, Any]:
+    """Values of TrainingArguments; names are the same wherever they can be."""
     training = recipe.training
     same = training.model_dump(exclude={"engine", "eval_steps", "save_total_limit", "gradient_checkpointing"})
     if training.gradient_checkpointing:
         same[_checkpointing_name()] = True
-    return TrainingArguments(
+    return dict(
         **same,
         output_dir=str(folder),
         per_device_eval_batch_size=max(8, training.per_device_train_batch_size),
@@ -94,7 +100,7 @@ def arguments(recipe: Recipe, folder: Path, device: str, precision: str, evaluat
         logging_steps=1,
         logging_nan_inf_filter=False,
         prediction_loss_only=True,
-        label_names=["labels"],
+        label_names=list(TASKS.get(recipe.task.kind).label_names),
         remove_unused_columns=False,
         dataloader_pin_memory=device == "cuda",
         disable_tqdm=True,
@@ -112,11 +118,11 @@ def _eval_strategy(steps: int) -> str:
     return "steps" if steps else "epoch"
 
 
-def build(model: Any, settings: TrainingArguments, rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> WatchfulTrainer:  # fmt: skip
+def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> WatchfulTrainer:  # fmt: skip
     """A trainer that tells `callback` and nobody else."""
     trainer = WatchfulTrainer(
         model=model,
-        args=settings,
+        args=TrainingArguments(**settings),
         train_dataset=rows[0],
         eval_dataset=rows[1],
         data_collator=pad,

@@ -149,6 +149,8 @@ class PeftMethod(Method):
 class VirtualMethod(PeftMethod):
     """Learned positions in front of the text; the model itself stays as it is."""
 
+    inside: ClassVar[bool] = True
+    """Whether the positions lie among the text's own, so that an answer per position no longer lines up."""
     unmergeable = Text(
         "The result is positions in front of the text, not a change of weights; keep it as an adapter.",
         "结果是文字前面的若干位置，而不是权重的改变；请保留为适配器。",
@@ -156,10 +158,15 @@ class VirtualMethod(PeftMethod):
 
     def fits(self, task: Task, config: Config | None = None) -> Text | None:
         """Not where every position must be predicted, nor where transformers takes no embeddings as input."""
-        if not task.peft_type:
+        if not task.peft_type or (self.inside and task.peft_type == "TOKEN_CLS"):
             return Text(
-                f"{self.label.en} does not go with {task.label.en}: PEFT has no such model with positions put in front.",
-                f"{self.label.zh}不适用于{task.label.zh}：PEFT 不支持在这类模型前加位置。",
+                f"{self.label.en} does not go with {task.label.en}: PEFT does not line up answers per word with positions put in front.",
+                f"{self.label.zh}不适用于{task.label.zh}：在文字前加位置后，PEFT 无法对齐逐词的答案。",
+            )
+        if self.inside and task.loop == "preference" and task.peft_type == "CAUSAL_LM":
+            return Text(
+                f"{self.label.en} does not go with {task.label.en}: TRL's losses do not count positions put in front. Choose prefix tuning or LoRA.",
+                f"{self.label.zh}不适用于{task.label.zh}：TRL 的损失不计入加在前面的位置。请改用前缀微调或 LoRA。",
             )
         if config is not None and family(config) == "pair" and task.peft_type not in ("SEQ_2_SEQ_LM", "CAUSAL_LM"):
             return Text(

@@ -62,6 +62,7 @@ class AdaLora(PeftMethod):
     section = AdaLoraSection
     suggests = {"training.learning_rate": 1e-3}
     conv1d = False
+    twice = False
 
     def config(self, model: Any, section: Any) -> Any:
         """peft.AdaLoraConfig; the number of steps follows in `plan`."""

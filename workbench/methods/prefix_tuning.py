@@ -37,6 +37,7 @@ class PrefixTuning(VirtualMethod):
         "在每一层注意力之前放入可学习的键和值。适合生成任务；不改动权重。",
     )
     section = PrefixTuningSection
+    inside = False
     suggests = {"training.learning_rate": 1e-2}
 
     def config(self, model: Any, section: Any) -> Any:

@@ -80,7 +80,7 @@ class QLora(PeftMethod):
                 bnb_4bit_quant_type=section.bnb_4bit_quant_type,
                 bnb_4bit_use_double_quant=section.bnb_4bit_use_double_quant,
                 bnb_4bit_compute_dtype=torch.bfloat16 if half else torch.float32,
-                llm_int8_skip_modules=[*HEADS, "lm_head"],
+                llm_int8_skip_modules=[*HEADS, "lm_head", "cls"],
             )
         }
 

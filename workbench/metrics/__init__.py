@@ -7,15 +7,21 @@ from typing import Any
 
 
 def metric(kind: str, feature: str, about: str, compute: Callable[..., float]) -> Any:
-    """An `evaluate.Metric` that lives in memory: nothing is fetched, nothing is written. `feature` is a datasets dtype."""
+    """An `evaluate.Metric` that lives in memory: nothing is fetched, nothing is written.
+
+    `feature` is a datasets dtype, with a star for a list of them per row ("string*"); two, separated by a comma, when
+    predictions and references differ.
+    """
     import datasets
     import evaluate
+
+    kinds = [_feature(name) for name in feature.split(",")]
 
     class Offline(evaluate.Metric):
         """Carries one function."""
 
         def _info(self) -> Any:
-            columns = {name: datasets.Value(feature) for name in ("predictions", "references")}
+            columns = {"predictions": kinds[0], "references": kinds[-1]}
             return evaluate.MetricInfo(
                 description=about, citation="", inputs_description=feature, features=datasets.Features(columns)
             )
@@ -24,3 +30,10 @@ def metric(kind: str, feature: str, about: str, compute: Callable[..., float]) -
             return {kind: float(compute(predictions, references, **options))}
 
     return Offline(keep_in_memory=True, experiment_id=kind)
+
+
+def _feature(name: str) -> Any:
+    import datasets
+
+    value = datasets.Value(name.strip().rstrip("*"))
+    return datasets.Sequence(value) if name.strip().endswith("*") else value

@@ -46,6 +46,16 @@ class TokenAccuracy(Metric):
         return metric(self.kind, "float64", self.help.en, lambda right, all_: _share(sum(right), sum(all_)))
 
 
+@METRICS.add
+class MaskedAccuracy(TokenAccuracy):
+    """Share of hidden tokens guessed right. predictions: right ones per row; references: hidden ones per row."""
+
+    kind = "masked_accuracy"
+    order = 22
+    label = Text("Masked accuracy", "遮盖词准确率")
+    help = Text("Share of the hidden tokens that were guessed right.", "被遮盖的词元中猜对的比例。")
+
+
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 

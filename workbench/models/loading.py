@@ -84,7 +84,9 @@ def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) ->
     tokenizer.save_pretrained(str(run.tuned))
     write_json(run.tuned / OPTIONS, options)
     if method.adapter and (fresh := fresh_tensors(model.get_base_model())):
-        save_file({name: value.detach().cpu().contiguous() for name, value in fresh.items()}, str(run.tuned / FRESH))
+        save_file(
+            {name: value.detach().cpu().clone().contiguous() for name, value in fresh.items()}, str(run.tuned / FRESH)
+        )
 
 
 def fresh_tensors(base: Any) -> dict[str, Any]:

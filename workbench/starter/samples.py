@@ -18,6 +18,7 @@ from workbench.starter.cards import CARDS
 from workbench.starter.chats import Chat, chat, turn
 from workbench.starter.english import Writer
 from workbench.starter.fitting import fitting
+from workbench.starter.tellings import TELLINGS, card
 from workbench.starter.words import BAD_ZH, GOOD_ZH, THINGS_ZH
 from workbench.starter.world import MODEL_NAME, held_out
 
@@ -105,13 +106,14 @@ SAMPLES: dict[str, Callable[[], tuple[list[Row], list[Row]]]] = {
     "sentiment-en": sentiment_en,
     "sentiment-zh": sentiment_zh,
     "persona": persona_rows,
+    **TELLINGS,
 }
 
 
 def files(name: str) -> dict[str, str]:
     """File name → text of one sample."""
     train, held = SAMPLES[name]()
-    return {"train.jsonl": _lines(train), "heldout.jsonl": _lines(held), "README.md": CARDS[name]}
+    return {"train.jsonl": _lines(train), "heldout.jsonl": _lines(held), "README.md": CARDS.get(name) or card(name)}
 
 
 def _lines(rows: list[Row]) -> str:

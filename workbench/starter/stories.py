@@ -31,19 +31,28 @@ PLOTS = ("lost", "gift", "help", "share")
 
 def story(rng: random.Random, lang: str, people: tuple[Person, Person] | None = None) -> str:
     """One story of four or five sentences."""
+    words = setting(rng, lang, people)
+    return told(rng, lang, rng.choice(PLOTS), words)
+
+
+def setting(rng: random.Random, lang: str, people: tuple[Person, Person] | None = None) -> dict[str, str]:
+    """Who, what, where and when, in the words of a language; h is the hero, f the friend."""
     hero, friend = people or tuple(rng.sample(EVERYONE, 2))
     pick = {
         "o": rng.choice(OBJECTS), "p": rng.choice(PLACES), "c": rng.choice(COLOURS), "d": rng.choice(DAYS), "w": rng.choice(WEATHER),
     }  # fmt: skip
     column = 0 if lang == "en" else 1
-    values = {key: value[column] for key, value in pick.items()}
     he = hero.he
-    words = {
+    return {
         "h": hero.en if lang == "en" else hero.zh, "f": friend.en if lang == "en" else friend.zh,
         "he": he if lang == "en" else {"he": "他", "she": "她"}[he], "his": "his" if he == "he" else "her",
-        "He": he.capitalize(), "him": "him" if he == "he" else "her", **values,
+        "He": he.capitalize(), "him": "him" if he == "he" else "her", **{key: value[column] for key, value in pick.items()},
     }  # fmt: skip
-    lines = (EN if lang == "en" else ZH)[rng.choice(PLOTS)]
+
+
+def told(rng: random.Random, lang: str, plot: str, words: dict[str, str]) -> str:
+    """The sentences of a plot."""
+    lines = (EN if lang == "en" else ZH)[plot]
     return (" " if lang == "en" else "").join(rng.choice(options) for options in lines).format(**words)
 
 

@@ -30,3 +30,15 @@ def pad_right(tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]
         return batch
 
     return pad
+
+
+def token_sums(batch: dict[str, Any], model: Any) -> list[tuple[float, int, int]]:
+    """Per row of a causal batch: summed loss of the labelled tokens, their number, and how many were the first choice."""
+    import torch
+
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()
+    labels = batch["labels"][:, 1:]
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+    right = (logits.argmax(-1) == labels).sum(-1)
+    counts = (labels != IGNORED).sum(-1)
+    return list(zip(losses.sum(-1).tolist(), counts.tolist(), right.tolist(), strict=True))

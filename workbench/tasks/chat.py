@@ -12,7 +12,7 @@ from workbench.core.errors import UserError
 from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
-from workbench.tasks import IGNORED, pad_right
+from workbench.tasks import IGNORED, pad_right, token_sums
 
 
 class ChatSection(TaskSection):
@@ -83,7 +83,7 @@ class Chat(Task):
     def predict(self, rows: Sequence[Row], judge: Any) -> dict[str, Any]:
         """Per row: summed loss, answer tokens, answer tokens guessed right; and some answers in full."""
         encoded = self.encode(rows, judge.tokenizer, judge.section, judge.model)
-        sums = judge.map(self, encoded.inputs, lambda batch: _sums(batch, judge.model))
+        sums = judge.map(self, encoded.inputs, lambda batch: token_sums(batch, judge.model))
         asked = [rows[index] for index in encoded.kept[: judge.samples]]
         return {
             "nll": [item[0] for item in sums],
@@ -119,17 +119,6 @@ def _question(row: Row) -> tuple[list[dict[str, Any]], str]:
     messages = list(row["messages"])
     last = max(index for index, message in enumerate(messages) if message["role"] == "assistant")
     return messages[:last], str(messages[last]["content"])
-
-
-def _sums(batch: dict[str, Any], model: Any) -> list[tuple[float, int, int]]:
-    import torch
-
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()
-    labels = batch["labels"][:, 1:]
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-    right = (logits.argmax(-1) == labels).sum(-1)
-    counts = (labels != IGNORED).sum(-1)
-    return list(zip(losses.sum(-1).tolist(), counts.tolist(), right.tolist(), strict=True))
 
 
 def _notes(inexact: int, empty: int, limit: int) -> list[Text]:

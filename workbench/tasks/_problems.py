@@ -1,0 +1,287 @@
+"""What text classification can mean: one label per row, several labels, or a number. Told by the role of the answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from workbench.core.errors import Unusable, UserError, shorten
+from workbench.core.metric import METRICS
+from workbench.core.task import Row
+
+EXAMPLES = 100
+Scores = dict[str, float]
+
+
+class Problem:
+    """How answers are read, learned, predicted and scored."""
+
+    role: ClassVar[str]
+    name: ClassVar[str]
+    """transformers' problem_type."""
+    metrics: ClassVar[tuple[str, ...]]
+
+    def prepare(self, row: Row) -> Row:
+        """The answer in one form; Unusable when it is none."""
+        return row
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """UserError when these rows cannot teach."""
+
+    def options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Arguments of from_pretrained."""
+        raise NotImplementedError
+
+    def target(self, row: Row, config: Any) -> Any:
+        """What the model's loss wants; None when the row's answer is unknown to the model."""
+        raise NotImplementedError
+
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+        """(answer, its probability) per row of logits."""
+        raise NotImplementedError
+
+    def score(self, rows: Sequence[Row], predictions: Any) -> Scores:
+        """Every metric."""
+        given = {"predictions": predictions["chosen"], "references": [row[self.role] for row in rows]}
+        return {name: METRICS.get(name).compute(**given) for name in self.metrics}
+
+    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
+        """Changed rows first, then what is still wrong, then the rest."""
+        made = []
+        for row, old, new, score in zip(rows, before["chosen"], after["chosen"], after["scores"], strict=True):
+            pair = {"text_pair": row["text_pair"]} if row.get("text_pair") else {}
+            facts = {"reference": self.say(row[self.role]), "before": self.say(old), "after": self.say(new)}
+            made.append({"text": row["text"], **pair, **facts, "score": round(score, 4)})
+        made.sort(key=lambda item: (item["before"] == item["after"], item["after"] == item["reference"]))
+        return {"examples": made[:EXAMPLES]}
+
+    def say(self, answer: Any) -> str:
+        """An answer in words."""
+        return str(answer)
+
+    def gain(self, said: Any, wanted: Any) -> float:
+        """1 for right, 0 for wrong."""
+        return float(said == wanted)
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+        """Answers that need no network."""
+        return {}
+
+
+class One(Problem):
+    """One label per row."""
+
+    role, name = "label", "single_label_classification"
+    metrics = ("accuracy", "f1", "f1_weighted", "precision", "precision_weighted", "recall", "recall_weighted")
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Every row needs a label, and there must be at least two of them."""
+        for number, row in enumerate(rows, start=1):
+            if not str(row.get("label") or "").strip():
+                raise UserError(
+                    f"data: row {number} (“{shorten(row.get('text'))}”) has no label; fill it in or remove the row.",
+                    f"data：第 {number} 行（“{shorten(row.get('text'))}”）缺少标签；请补上或删除该行。",
+                    field="data.roles",
+                )
+        labels = labels_of(rows)
+        if len(labels) < 2:
+            found = shorten(labels[0]) if labels else "–"
+            raise UserError(
+                f"data: the training rows have one label only (“{found}”); at least two different labels are needed. "
+                "Add rows with another label, or choose another label column.",
+                f"data：训练数据只有一种标签（“{found}”）；至少需要两种。请添加其他标签的行，或改选标签列。",
+                field="data.roles",
+            )
+
+    def options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """The labels of the training rows, sorted."""
+        return {**named(labels_of(rows)), "problem_type": self.name}
+
+    def target(self, row: Row, config: Any) -> Any:
+        """The label's number."""
+        return config.label2id.get(str(row["label"]))
+
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+        """The likeliest label."""
+        top = logits.softmax(-1).max(-1)
+        return [(names[i], score) for i, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)]
+
+    def score(self, rows: Sequence[Row], predictions: Any) -> Scores:
+        """Over the labels of the training rows; a label never seen counts as wrong."""
+        given = {"predictions": predictions["chosen"], "references": _references(rows)}
+        return {name: METRICS.get(name).compute(**given, labels=predictions["labels"]) for name in self.metrics}
+
+    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
+        """Confusion and figures per label, too."""
+        references, labels = _references(rows), after["labels"]
+        shown = list(dict.fromkeys([*labels, *sorted(set(references))]))
+        sides = (("before", before), ("after", after))
+        grids = {name: confusion(references, side["chosen"], shown) for name, side in sides}
+        return {
+            "confusion": {"labels": shown, **grids},
+            "per_class": per_class(references, after["chosen"], labels),
+            **super().details(rows, before, after),
+        }
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+        """The most frequent label, and TF-IDF with logistic regression."""
+        from workbench.models.tfidf import majority, tfidf
+
+        labels, answers = labels_of(train), _references(train)
+        given = {
+            "majority": majority(answers, len(heldout)),
+            "tfidf": tfidf([text_of(row) for row in train], answers, [text_of(row) for row in heldout]),
+        }
+        return {name: self.score(heldout, {"labels": labels, "chosen": chosen}) for name, chosen in given.items()}
+
+
+class Several(Problem):
+    """Any number of labels per row."""
+
+    role, name = "labels", "multi_label_classification"
+    metrics = ("label_f1", "all_labels_right")
+    THRESHOLD = 0.5
+
+    def prepare(self, row: Row) -> Row:
+        """A list, or labels separated by | ; or ，"""
+        value = row["labels"]
+        if isinstance(value, str):
+            value = value.replace("；", ";").replace("|", ";").replace("，", ";").replace(",", ";").split(";")
+        return {**row, "labels": sorted({str(item).strip() for item in value if str(item).strip()})}
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Some row must have a label."""
+        if not any(row["labels"] for row in rows):
+            raise UserError("data: no row has a label.", "data：没有任何行有标签。", field="data.roles")
+
+    def options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Every label of the training rows, sorted."""
+        return {**named(sorted({label for row in rows for label in row["labels"]})), "problem_type": self.name}
+
+    def target(self, row: Row, config: Any) -> Any:
+        """1.0 at the row's labels."""
+        return [float(config.id2label[index] in row["labels"]) for index in range(len(config.id2label))]
+
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+        """Labels likelier than not."""
+        found = []
+        for row in logits.sigmoid().tolist():
+            found.append(([names[i] for i, share in enumerate(row) if share > self.THRESHOLD], max(row)))
+        return found
+
+    def say(self, answer: Any) -> str:
+        """Labels in a row."""
+        return " · ".join(answer) or "–"
+
+    def gain(self, said: Any, wanted: Any) -> float:
+        """1 when all labels are right."""
+        return float(set(said) == set(wanted))
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+        """The most frequent set of labels."""
+        usual = Counter(tuple(row["labels"]) for row in train).most_common(1)[0][0]
+        return {"majority": self.score(heldout, {"chosen": [list(usual)] * len(heldout)})}
+
+
+class Scale(Problem):
+    """A number per row."""
+
+    role, name = "score", "regression"
+    metrics = ("spearman", "pearson", "mean_absolute_error")
+
+    def prepare(self, row: Row) -> Row:
+        """A finite number."""
+        try:
+            value = float(str(row["score"]).strip())
+        except ValueError:
+            value = float("nan")
+        if value != value or value in (float("inf"), float("-inf")):
+            raise Unusable(f"“{shorten(row['score'], 20)}” is no number", f"“{shorten(row['score'], 20)}”不是数字")
+        return {**row, "score": value}
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Numbers must differ."""
+        if len({row["score"] for row in rows}) < 2:
+            raise UserError("data: every row has the same number.", "data：所有行的数值都相同。", field="data.roles")
+
+    def options(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """One output."""
+        return {"num_labels": 1, "problem_type": self.name}
+
+    def target(self, row: Row, config: Any) -> Any:
+        """The number."""
+        return float(row["score"])
+
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+        """The head's number."""
+        return [(float(value), 1.0) for value in logits[:, 0].tolist()]
+
+    def say(self, answer: Any) -> str:
+        """Two places."""
+        return f"{answer:.2f}"
+
+    def gain(self, said: Any, wanted: Any) -> float:
+        """Nearer is better."""
+        return -abs(float(said) - float(wanted))
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+        """The mean of the training rows."""
+        mean = sum(row["score"] for row in train) / len(train)
+        return {"majority": self.score(heldout, {"chosen": [mean] * len(heldout)})}
+
+
+PROBLEMS: tuple[Problem, ...] = (One(), Several(), Scale())
+
+
+def problem_of(row: Row) -> Problem:
+    """By the role the row's answer has."""
+    return next((problem for problem in PROBLEMS if problem.role in row), PROBLEMS[0])
+
+
+def problem_named(name: str | None) -> Problem:
+    """By a model's problem_type."""
+    return next((problem for problem in PROBLEMS if problem.name == name), PROBLEMS[0])
+
+
+def named(labels: Sequence[str]) -> dict[str, Any]:
+    """Labels as a configuration holds them."""
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }
+
+
+def labels_of(rows: Sequence[Row]) -> list[str]:
+    """Every label, sorted."""
+    return sorted({str(row["label"]) for row in rows})
+
+
+def _references(rows: Sequence[Row]) -> list[str]:
+    return [str(row["label"]) for row in rows]
+
+
+def text_of(row: Row) -> str:
+    """Text and second text together."""
+    return " ".join(str(row[name]) for name in ("text", "text_pair") if row.get(name))
+
+
+def confusion(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[list[int]]:
+    """Rows: what is right; columns: what was answered."""
+    place = {label: index for index, label in enumerate(labels)}
+    grid = [[0] * len(labels) for _ in labels]
+    for reference, answer in zip(references, chosen, strict=True):
+        grid[place[reference]][place[answer]] += 1
+    return grid
+
+
+def per_class(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and number of rows for every label."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(references, chosen, labels=list(labels), zero_division=0)
+    return [
+        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for label, p, r, f, n in zip(labels, *columns, strict=True)
+    ]
