@@ -33,4 +33,4 @@ def test_lower_perplexity_is_better_and_the_baseline_stands_beside() -> None:
     beaten = verdict(
         "accuracy", {"accuracy": 0.0}, {"accuracy": 0.5}, {"tfidf": {"accuracy": 0.7}}, ([0.0, 0.0], [1.0, 0.0])
     )
-    assert "not above TF-IDF (70.0%)" in beaten.en
+    assert "not better than TF-IDF (70.0%)" in beaten.en

@@ -40,6 +40,17 @@ class Encoded:
     notes: list[Text] = field(default_factory=list)
 
 
+def learned(inputs: dict[str, Any]) -> list[bool]:
+    """Which positions of encoded inputs are learned; an encoder-decoder's targets lie beside its input, not in it."""
+    ids, labels = inputs["input_ids"], inputs.get("labels")
+    if "start_positions" in inputs:
+        start, end = inputs["start_positions"], inputs["end_positions"]
+        return [0 < start <= place <= end for place in range(len(ids))]
+    if isinstance(labels, list) and len(labels) == len(ids):
+        return [label != -100 for label in labels]
+    return [False] * len(ids)
+
+
 class TaskSection(Section):
     """The `task:` part of a recipe: its kind and the knobs every task shares."""
 
@@ -80,6 +91,8 @@ class Task(ABC):
     """model_type of those for which transformers has no such head."""
     metrics: ClassVar[tuple[str, ...]]
     main_metric: ClassVar[str]
+    asks: ClassVar[tuple[str, ...]] = ()
+    """Roles a person fills in to try the model by hand, the first of them required."""
     talks: ClassVar[bool] = False
     """True when the tuned model holds a conversation."""
     label_names: ClassVar[tuple[str, ...]] = ("labels",)
@@ -139,6 +152,10 @@ class Task(ABC):
     @abstractmethod
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """The task's metrics by name."""
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The model's answer to what a person typed (by the roles of `asks`), in words."""
+        raise NotImplementedError(self.kind)
 
     def headline(self, scores: dict[str, float]) -> str:
         """The metric that stands first; another than `main_metric` where the rows decide which metrics there are."""

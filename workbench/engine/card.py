@@ -12,6 +12,9 @@ from workbench.core.metric import METRICS
 from workbench.core.run import Run
 from workbench.core.task import TASKS
 
+PIPELINES = {"chat": "text-generation", "preference": "text-generation", "reward": "text-classification"}
+"""The Hub's name of a task, where ours is another."""
+
 
 def write_card(run: Run, report: dict[str, Any]) -> None:
     """Write the card."""
@@ -47,7 +50,7 @@ def _front(run: Run) -> dict[str, Any]:
     return {
         "base_model": base,
         "library_name": "peft" if adapter else "transformers",
-        "pipeline_tag": "text-generation" if task.talks else "text-classification",
+        "pipeline_tag": PIPELINES.get(task.kind, task.kind),
         "tags": ["finetune-workbench", recipe.task.kind, recipe.method.kind],
     }
 

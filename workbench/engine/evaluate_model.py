@@ -70,11 +70,11 @@ def _load(workspace: Workspace, run: Run | None, recipe: Recipe, task: Task) -> 
 def _check_labels(judge: Any, rows: list[Row], target: str) -> None:
     """A base model has no labels of its own to be scored on."""
     known = judge.labels()
-    if judge.model.fresh_parameters or not {str(row["label"]) for row in rows} & set(known):
+    foreign = "label" in rows[0] and not {str(row["label"]) for row in rows} & set(known)
+    if judge.model.fresh_parameters or foreign:
         raise UserError(
-            f"“{shorten(target)}” has no classification head that knows the labels of this dataset; evaluate a run "
-            "trained on it instead.",
-            f"“{shorten(target)}”没有认识该数据集标签的分类头；请改为评估一个用它训练过的任务。",
+            f"“{shorten(target)}” has no head trained for this dataset's answers; evaluate a run trained on it instead.",
+            f"“{shorten(target)}”没有针对该数据集答案训练过的任务头；请改为评估一个用它训练过的任务。",
             field="model.id",
         )
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.core.recipe import Recipe, parse
-from workbench.core.task import TASKS, Encoded, Row, Task
+from workbench.core.task import TASKS, Encoded, Row, Task, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine.ask import Answer, Question, answer, ask
@@ -75,7 +75,7 @@ def _row(row: Row, task: Task, tokenizer: Any, section: Any, model: Any) -> Answ
     if not wide:
         return {"tokens": [], "total": 0, "learned": 0, "cut": 0}
     ids, kept = wide[0]["input_ids"], narrow[0]["input_ids"] if narrow else []
-    labels = _labels(wide[0])
+    labels = learned(wide[0])
     gone = _gone(ids, kept)
     texts, special = _pieces(ids[:SHOWN], tokenizer), _special(tokenizer)
     tokens = [
@@ -88,22 +88,14 @@ def _row(row: Row, task: Task, tokenizer: Any, section: Any, model: Any) -> Answ
         }
         for i, text in enumerate(texts)
     ]
-    learned = sum(label for i, label in enumerate(labels) if i not in gone)
-    return {"tokens": tokens, "total": len(ids), "learned": learned, "cut": len(gone)}
+    count = sum(label for i, label in enumerate(labels) if i not in gone)
+    return {"tokens": tokens, "total": len(ids), "learned": count, "cut": len(gone)}
 
 
 def _special(tokenizer: Any) -> set[int]:
     """Ids of control tokens: those with a part of their own, and those a template writes."""
     added = getattr(tokenizer, "added_tokens_decoder", {})
     return {*tokenizer.all_special_ids, *(index for index, token in added.items() if token.special)}
-
-
-def _labels(inputs: dict[str, Any]) -> list[bool]:
-    """Which positions of the input are learned; targets of an encoder-decoder lie beside the input, not in it."""
-    ids, labels = inputs["input_ids"], inputs.get("labels")
-    if isinstance(labels, list) and len(labels) == len(ids):
-        return [label != -100 for label in labels]
-    return [False] * len(ids)
 
 
 def _gone(whole: list[int], kept: list[int]) -> set[int]:
@@ -128,10 +120,10 @@ def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
 
 def _figures(whole: Encoded, cut: Encoded, rows: int) -> dict[str, Any]:
     lengths = sorted(len(item["input_ids"]) for item in whole.inputs)
-    before = {index: sum(_labels(item)) for index, item in zip(whole.kept, whole.inputs, strict=True)}
+    before = {index: sum(learned(item)) for index, item in zip(whole.kept, whole.inputs, strict=True)}
     after = dict.fromkeys(before, 0)
     for index, item in zip(cut.kept, cut.inputs, strict=True):
-        after[index] = after.get(index, 0) + sum(_labels(item))
+        after[index] = after.get(index, 0) + sum(learned(item))
     answered = [index for index, count in before.items() if count]
     shortened = sum(after[index] < before[index] for index in answered)
     return {

@@ -12,7 +12,7 @@ from workbench.core.files import sync_folder, write_json
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
-from workbench.core.task import TASKS, Encoded
+from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine.material import Material, gather, sample
@@ -156,11 +156,10 @@ def nothing_left(recipe: Recipe) -> Exception:
 def shown(row: dict[str, Any], tokenizer: Any) -> list[list[Any]]:
     """The first tokens of a row and whether each is trained on."""
     ids = row["input_ids"][:SHOWN_TOKENS]
-    labels = row["labels"] if isinstance(row["labels"], list) else [-100] * len(ids)
     pieces, told = [], ""
-    for count, label in enumerate(labels[: len(ids)], start=1):
+    for count, mark in enumerate(learned(row)[: len(ids)], start=1):
         text = tokenizer.decode(ids[:count]).rstrip("\ufffd")  # half a character is shown with its other half
-        pieces.append([text[len(told) :], label != -100])
+        pieces.append([text[len(told) :], mark])
         told = text
     return pieces
 

@@ -11,6 +11,14 @@ from workbench.core.text import Text
 LEVEL = 0.05
 Z95 = 1.959964
 Scores = dict[str, float]
+BASELINES = {
+    "majority": Text("the most frequent answer", "最常见答案"),
+    "tfidf": Text("TF-IDF", "TF-IDF"),
+    "lookup": Text("each word's usual tag", "每个词最常见的标签"),
+    "lead": Text("the first sentence", "原文第一句"),
+    "copy": Text("the source as it is", "原文照抄"),
+    "longer": Text("the longer answer", "选较长的回答"),
+}
 
 
 def wilson(right: float, total: int) -> tuple[float, float]:
@@ -86,11 +94,14 @@ def _beside(main: str, new: float, baseline: dict[str, Scores]) -> Text:
     """The best cheap baseline."""
     if not baseline:
         return Text("", "")
-    best = max(baseline, key=lambda name: baseline[name][main])
+    sign = 1 if METRICS.get(main).higher_is_better else -1
+    best = max(baseline, key=lambda name: sign * baseline[name][main])
     score = baseline[best][main]
-    name = Text("TF-IDF", "TF-IDF") if best == "tfidf" else Text("the most frequent answer", "最常见答案")
-    word = Text("not above", "未超过") if new <= score else Text("above", "高于")
-    return Text(f"; {word.en} {name.en} ({score:.1%})", f"；{word.zh}{name.zh}（{score:.1%}）")
+    name, metric = BASELINES.get(best, Text(best, best)), METRICS.get(main)
+    beaten = new > score if metric.higher_is_better else new < score
+    word = Text("better than", "好于") if beaten else Text("not better than", "未好于")
+    figure = _figure(score, metric.percent)
+    return Text(f"; {word.en} {name.en} ({figure})", f"；{word.zh}{name.zh}（{figure}）")
 
 
 def _figure(value: float, percent: bool) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from workbench.core.task import TASKS
 from workbench.serve.decode import Decoder
 from workbench.serve.generate import Engine
-from workbench.serve.schema import ChatRequest, Refused, chat_request, classify_request
+from workbench.serve.schema import ChatRequest, Refused, attempt_request, chat_request, classify_request
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WAITING = 8
@@ -187,6 +188,20 @@ async def classified(service: Service, request: Request) -> dict[str, Any]:
     return {"object": "classification", "model": name, "data": found, **note}
 
 
+async def attempted(service: Service, request: Request) -> dict[str, Any]:
+    """The answer to what was typed, for tasks that do not chat."""
+    roles = TASKS.get(service.engine.held.task).asks
+    if not roles:
+        raise Refused("This model chats; use /v1/chat/completions.", "model")
+    name, fields = attempt_request(await body_of(request), service.names, roles)
+    service.enter()
+    try:
+        answer = await asyncio.to_thread(service.engine.attempt, name, fields)
+    finally:
+        service.leave()
+    return {"object": "attempt", "model": name, "answer": answer}
+
+
 def build(service: Service) -> FastAPI:
     """The application."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -219,5 +234,9 @@ def build(service: Service) -> FastAPI:
     @app.post("/v1/classify")
     async def classify(request: Request) -> dict[str, Any]:
         return await classified(service, request)
+
+    @app.post("/v1/attempt")
+    async def attempt(request: Request) -> dict[str, Any]:
+        return await attempted(service, request)
 
     return app

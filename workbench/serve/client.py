@@ -179,6 +179,14 @@ def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list
         return list(answer.json()["data"])
 
 
+def attempt(endpoint: Endpoint, model: str, fields: dict[str, str]) -> str:
+    """The task's answer to what was typed, in words."""
+    with _explained(), _client(endpoint) as client:
+        answer = client.post("/v1/attempt", json={"model": model, "fields": fields})
+        _check(answer)
+        return str(answer.json()["answer"])
+
+
 def health(endpoint: Endpoint) -> dict[str, Any]:
     """What the server holds and how much it has generated."""
     with _explained(), _client(endpoint) as client:

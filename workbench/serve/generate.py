@@ -18,6 +18,7 @@ from workbench.core.errors import UserError
 from workbench.core.method import METHODS
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
+from workbench.engine.evaluation import Judge
 from workbench.models import catalog
 from workbench.models.chat_template import ensure_chat_template
 from workbench.models.conversation import prompt_ids
@@ -37,7 +38,7 @@ class Held:
     tokenizer: Any
     models: dict[str, Any]
     adapter: bool = False
-    max_length: int = 512
+    section: Any = None
 
     def use(self, side: str) -> tuple[Any, contextlib.AbstractContextManager[Any]]:
         """The model of a side, and the context in which it is that side."""
@@ -64,7 +65,7 @@ def hold_run(workspace: Workspace, run_id: str) -> Held:
     tuned = load_tuned(run, base, device, dtype)
     plain = tuned if adapter else load_model(base, task, load_options(run), device, dtype).eval()
     models = {"base": plain, "tuned": tuned}
-    return Held(f"run:{run.id}", task.kind, task.talks, tuned_tokenizer(run), models, adapter, recipe.task.max_length)
+    return Held(f"run:{run.id}", task.kind, task.talks, tuned_tokenizer(run), models, adapter, recipe.task)
 
 
 def hold_model(workspace: Workspace, model_id: str) -> Held:
@@ -184,6 +185,14 @@ class Engine:
             **sampling,
         )
 
+    def attempt(self, side: str, fields: dict[str, str]) -> str:
+        """The task's own answer to what was typed."""
+        with self.lock, torch.inference_mode():
+            model, context = self.held.use(side)
+            judge = Judge(model, self.held.tokenizer, self.held.section, str(model.device), generated=1)
+            with context:
+                return TASKS.get(self.held.task).attempt(fields, judge)
+
     def classify(self, side: str, rows: list[dict[str, str]]) -> list[dict[str, float]]:
         """Probabilities by label of every row."""
         with self.lock, torch.inference_mode():
@@ -193,7 +202,7 @@ class Engine:
                 return [self._one(model, row, names) for row in rows]
 
     def _one(self, model: Any, row: dict[str, str], names: dict[int, str]) -> dict[str, float]:
-        limit = min(self.held.max_length, self.context)
+        limit = min(self.held.section.max_length, self.context)
         batch = self.held.tokenizer(
             row["text"], row.get("text_pair") or None, truncation=True, max_length=limit, split_special_tokens=True,
             return_tensors="pt",

@@ -122,6 +122,15 @@ def _message(item: Any, where: str) -> dict[str, str]:
     return {"role": ROLES[item["role"]], "content": content}
 
 
+def attempt_request(body: Any, models: list[str], roles: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The model and what was typed, by the task's roles; or Refused."""
+    fields = body.get("fields") if isinstance(body, dict) else None
+    sound = isinstance(fields, dict) and all(isinstance(fields.get(role, ""), str) for role in roles)
+    if not isinstance(fields, dict) or not sound or not fields.get(roles[0], "").strip():
+        raise Refused(f"“fields” must be an object with a text for {roles[0]} (of: {', '.join(roles)}).", "fields")
+    return model_name(body, models), {role: fields[role] for role in roles if fields.get(role, "").strip()}
+
+
 def classify_request(body: Any, models: list[str]) -> tuple[str, list[dict[str, str]]]:
     """The model and the texts to classify, or Refused."""
     if not isinstance(body, dict):

@@ -96,6 +96,10 @@ class Rewriting(Task):
         prompts = [self._source(row, judge.tokenizer, judge.section, paired)[0] for row in asked]
         return {"answers": judge.generate(prompts)}
 
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The text the model makes of it."""
+        return str(self.predict([{**fields, self.target: ""}], judge)["answers"][0]) or "–"
+
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Over the answered rows."""
         answers = predictions["answers"]

@@ -6,6 +6,7 @@ What it does not know: which words are worth hiding. Every token is as likely as
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from workbench.core.text import Text
 from workbench.tasks import IGNORED, pad_right
 
 SHOWN = 30
+GUESSES = 5
 
 
 class FillMaskSection(TaskSection):
@@ -51,6 +53,7 @@ class FillMask(Task):
     section = FillMaskSection
     roles = (Role("text", Text("text", "文本"), Text("Texts to read.", "供阅读的文本。")),)
     sample = "stories"
+    asks = ("text",)
     auto_class = "AutoModelForMaskedLM"
     peft_type = ""
     families = ("encoder",)
@@ -121,6 +124,22 @@ class FillMask(Task):
         ]
         sums = [[item[part] for item in found] for part in range(3)]
         return {"nll": sums[0], "tokens": sums[1], "right": sums[2], "shown": shown}
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The five likeliest words of every gap, written ___ or [MASK]."""
+        import torch
+
+        tokenizer, gaps = judge.tokenizer, re.split(r"_{2,}|\[MASK\]|<mask>", fields["text"])
+        whole = tokenizer(tokenizer.mask_token.join(gaps), truncation=True, return_tensors="pt").to(judge.device)
+        with torch.inference_mode():
+            shares = judge.model(**whole).logits[0].float().softmax(-1)
+        places = (whole["input_ids"][0] == tokenizer.mask_token_id).nonzero()[:, 0].tolist()
+        lines = []
+        for place in places:
+            top = shares[place].topk(GUESSES)
+            pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+            lines.append(" · ".join(f"{tokenizer.decode([token]).strip()} {share:.0%}" for token, share in pairs))
+        return "\n".join(lines) or "___ ?"
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Over all hidden tokens."""

@@ -78,6 +78,7 @@ class QuestionAnswering(Task):
         Role("answers", Text("answers", "答案"), Text("The answer in the text's own words, or SQuAD's {text, answer_start}.", "原文中的答案，或 SQuAD 的 {text, answer_start}。"), names="answers answer 答案", looks="any"),
     )  # fmt: skip
     sample = "story-questions"
+    asks = ("question", "context")
     auto_class = "AutoModelForQuestionAnswering"
     peft_type = "QUESTION_ANS"
     headless = ("gemma", "gemma2", "gemma3_text", "pegasus", "marian")
@@ -142,6 +143,11 @@ class QuestionAnswering(Task):
                 "" if may_be_none and none > top[0] else top[1] for top, none in zip(best, nothing, strict=True)
             ]
         }
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The answer, or a dash where the text has none."""
+        row = {"question": fields["question"], "context": fields.get("context", ""), "answers": []}
+        return str(self.predict([row], judge)["answers"][0]) or "–"
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Against the best of a row's right answers."""

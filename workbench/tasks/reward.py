@@ -34,6 +34,7 @@ class Reward(Pairs):
     auto_class = "AutoModelForSequenceClassification"
     peft_type = "SEQ_CLS"
     families = ("encoder", "decoder")
+    asks = ("prompt", "chosen")
 
     def model_options(self, rows: Sequence[Row]) -> dict[str, Any]:
         """One number."""
@@ -42,6 +43,12 @@ class Reward(Pairs):
     def previewed(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """A number as the answer: transformers' own loss for one output is a regression."""
         return {**inputs, "labels": 1.0}
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The answer's grade."""
+        row = {"prompt": [{"role": "user", "content": fields["prompt"]}], "chosen": fields.get("chosen", "")}
+        inputs = self.spoken(row, "chosen", judge.tokenizer, judge.section.max_length)
+        return f"{self.values([inputs], judge)[0]:+.3f}"
 
     def values(self, inputs: list[dict[str, Any]], judge: Any) -> list[float]:
         """The head's number."""

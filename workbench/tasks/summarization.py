@@ -56,6 +56,7 @@ class Summarization(Rewriting):
         Role("summary", Text("summary", "摘要"), Text("The short text to learn.", "要学习的摘要。"), names="summary highlights abstract tldr headline 摘要 总结 概要"),
     )  # fmt: skip
     sample = "story-summaries"
+    asks = ("text",)
     metrics = ("rougeL", "rouge1", "rouge2")
     main_metric = "rougeL"
     source, target = "text", "summary"

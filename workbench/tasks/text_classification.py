@@ -60,6 +60,7 @@ class TextClassification(Task):
         Role("score", Text("number", "数值"), Text("A number to predict.", "要预测的数。"), False, looks="any"),
     )
     sample = "sentiment-en"
+    asks = ("text", "text_pair")
     auto_class = "AutoModelForSequenceClassification"
     peft_type = "SEQ_CLS"
     metrics = tuple(name for problem in PROBLEMS for name in problem.metrics)
@@ -113,6 +114,11 @@ class TextClassification(Task):
 
         found = judge.map(self, encoded.inputs, best)
         return {"labels": names, "chosen": [item[0] for item in found], "scores": [item[1] for item in found]}
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The label, the labels or the number."""
+        problem = problem_named(judge.model.config.problem_type)
+        return problem.say(self.predict([dict(fields)], judge)["chosen"][0])
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Every metric of the problem."""

@@ -44,6 +44,7 @@ class TextGeneration(Task):
     section = TextGenerationSection
     roles = (Role("text", Text("text", "文本"), Text("Texts to read.", "供阅读的文本。")),)
     sample = "stories"
+    asks = ("text",)
     auto_class = "AutoModelForCausalLM"
     peft_type = "CAUSAL_LM"
     families = ("decoder",)
@@ -100,6 +101,11 @@ class TextGeneration(Task):
             "nll": [item[0] for item in sums], "tokens": [item[1] for item in sums], "right": [item[2] for item in sums],
             "starts": starts, "answers": judge.generate(ids),
         }  # fmt: skip
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The text, and how it goes on."""
+        ids = judge.tokenizer(fields["text"], add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return f"{fields['text']} … {judge.generate([ids])[0]}"
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """Over all tokens."""

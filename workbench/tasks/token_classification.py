@@ -18,6 +18,7 @@ from workbench.tasks import IGNORED, pad_right
 
 EXAMPLES = 100
 OUTSIDE = "O"
+_WORDS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|'s|\w+|[^\w\s]")
 _CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")
 
 
@@ -44,6 +45,7 @@ class TokenClassification(Task):
         Role("tags", Text("tags", "标签序列"), Text("One tag per word, in the same order.", "与词一一对应的标签。"), names="tags ner_tags ner pos_tags labels bio tag 标签 标注 标签序列", looks="any"),
     )  # fmt: skip
     sample = "people-and-places"
+    asks = ("tokens",)
     auto_class = "AutoModelForTokenClassification"
     peft_type = "TOKEN_CLS"
     headless = ("bart", "mbart", "pegasus", "marian")
@@ -124,6 +126,11 @@ class TokenClassification(Task):
             firsts = self._located(row["tokens"], judge.tokenizer, judge.section.max_length)[1]
             tags.append([OUTSIDE if place is None else names[picked[place]] for place in firsts])
         return {"tags": tags}
+
+    def attempt(self, fields: dict[str, str], judge: Any) -> str:
+        """The marked spans of a sentence as people write it."""
+        words = _WORDS.findall(fields["tokens"]) or [fields["tokens"]]
+        return told(words, self.predict([{"tokens": words, "tags": []}], judge)["tags"][0])
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """By whole entities, and by words."""

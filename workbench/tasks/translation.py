@@ -55,6 +55,7 @@ class Translation(Rewriting):
         Role("target", Text("translation", "译文"), Text("The translation to learn.", "要学习的译文。"), names="target tgt target_text translation zh chinese 译文 目标 中文 翻译"),
     )  # fmt: skip
     sample = "translations"
+    asks = ("source",)
     metrics = ("chrf", "bleu")
     main_metric = "chrf"
     source, target = "source", "target"

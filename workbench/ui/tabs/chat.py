@@ -11,11 +11,12 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
+from workbench.core.files import read_json
 from workbench.core.run import Run, all_runs, find
 from workbench.core.task import TASKS
 from workbench.serve import client
 from workbench.ui import figures
-from workbench.ui.notices import empty, esc, heading, hint, problem
+from workbench.ui.notices import empty, esc, heading, hint, problem, tag
 from workbench.ui.page import Page
 
 Messages = list[dict[str, Any]]
@@ -37,14 +38,23 @@ def build(page: Page) -> None:
     run.change(
         lambda value: _modes(page, value),
         [run],
-        [said, talk["panel"], probe["panel"], settings["panel"]],
+        [
+            said,
+            talk["panel"],
+            probe["panel"],
+            settings["panel"],
+            probe["text"],
+            probe["pair"],
+            probe["bars"],
+            probe["said"],
+        ],
         queue=False,
     )
     _wire_talk(page, run, settings, talk, said)
     probe["go"].click(
         lambda value, *texts: _classify(page, value, *texts),
         [run, probe["text"], probe["pair"]],
-        [probe["bars"], said],
+        [probe["bars"], probe["said"], said],
     )
 
 
@@ -135,10 +145,11 @@ def _probe(page: Page) -> dict[str, Any]:
             interactive=True,
             placeholder=words("try_placeholder"),
         )
-        pair = gr.Textbox(label=words("second_text"), lines=1, elem_id="try-pair", interactive=True, visible=False)
+        pair = gr.Textbox(label=words("second_text"), lines=3, elem_id="try-pair", interactive=True, visible=False)
         go = gr.Button(words("classify"), variant="primary", elem_id="try-go")
         bars = gr.Plot(visible=False, show_label=False, elem_id="try-bars")
-    return {"panel": panel, "text": text, "pair": pair, "go": go, "bars": bars}
+        said = gr.HTML(padding=False, elem_id="try-said")
+    return {"panel": panel, "text": text, "pair": pair, "go": go, "bars": bars, "said": said}
 
 
 def _modes(page: Page, run_id: str | None) -> list[Any]:
@@ -146,9 +157,13 @@ def _modes(page: Page, run_id: str | None) -> list[Any]:
     run = _run(page, run_id)
     if run is None:
         blank = empty(page.words("chat_empty"), page.words("bar_go_train"), "train")
-        return [blank, *[gr.update(visible=False)] * 3]
-    talks = TASKS.get(run.recipe.task.kind).talks
-    return ["", gr.update(visible=talks), gr.update(visible=not talks), gr.update(visible=talks)]
+        return [blank, *[gr.update(visible=False)] * 3, gr.skip(), gr.skip(), gr.update(visible=False), ""]
+    task = TASKS.get(run.recipe.task.kind)
+    roles = {role.name: page.words.say(role.label) for role in task.roles}
+    boxes = [gr.update(visible=len(task.asks) > place, label=roles.get(name, ""), value="")
+             for place, name in enumerate((*task.asks, "", "")[:2])]  # fmt: skip
+    shown = [gr.update(visible=task.talks), gr.update(visible=not task.talks), gr.update(visible=task.talks)]
+    return ["", *shown, *boxes, gr.update(visible=False), ""]
 
 
 def _run(page: Page, run_id: str | None) -> Run | None:
@@ -241,16 +256,39 @@ def _classify(page: Page, run_id: str, text: str, pair: str) -> list[Any]:
     """Probabilities of the base (untrained head) and the tuned model for one text."""
     words = page.words
     if not (text or "").strip():
-        return [gr.skip(), hint(words("try_placeholder"))]
+        return [gr.skip(), gr.skip(), hint(words("try_placeholder"))]
     try:
-        endpoint = client.ensure(page.workspace, find(page.workspace, run_id or ""))
+        run = find(page.workspace, run_id or "")
+        endpoint = client.ensure(page.workspace, run)
+        if not _has_labels(run):
+            return [gr.update(visible=False), _attempts(page, run, endpoint, text, pair), ""]
         item = {"text": text, **({"text_pair": pair} if (pair or "").strip() else {})}
         answers = {side: client.classify(endpoint, side, [item])[0] for side in ("base", "tuned")}
     except UserError as error:
-        return [gr.update(visible=False), problem(error, words.lang)]
+        return [gr.update(visible=False), "", problem(error, words.lang)]
     rows = [(words("base"), answers["base"], figures.GREY), (words("tuned"), answers["tuned"], figures.PINE)]
     best = max(answers["tuned"], key=lambda label: answers["tuned"][label])
     return [
         gr.update(value=figures.probabilities(rows), visible=True),
+        "",
         hint(words("classified", label=esc(best))),
     ]
+
+
+def _has_labels(run: Run) -> bool:
+    """One label per text: probabilities are shown as bars."""
+    options = read_json(run.tuned / "options.json") or {}
+    return (
+        run.recipe.task.kind == "text-classification" and options.get("problem_type") == "single_label_classification"
+    )
+
+
+def _attempts(page: Page, run: Run, endpoint: client.Endpoint, text: str, pair: str) -> str:
+    """The base model's and the tuned model's answers, side by side."""
+    words = page.words
+    fields = dict(zip(TASKS.get(run.recipe.task.kind).asks, (text, pair or ""), strict=False))
+    sides = ""
+    for side, name in (("base", "before"), ("tuned", "after")):
+        answer = client.attempt(endpoint, side, fields)
+        sides += tag("div", f"<small>{esc(words(side))}</small>{esc(answer)}", class_=f"side {name}")
+    return tag("div", tag("div", tag("div", sides, class_="sides"), class_="card"), class_="pairs")

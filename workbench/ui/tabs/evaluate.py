@@ -120,7 +120,7 @@ def shown(metric: str, value: Any) -> str:
 
 def _plots(page: Page, report: dict[str, Any]) -> list[Any]:
     words = page.words
-    names = [name for name in ("accuracy", "f1", "precision", "recall") if name in report.get("after", {})]
+    names = _shares(report.get("after", {}))
     sides = [
         ("before", report.get("before", {}), figures.GREY),
         ("after", report.get("after", {}), figures.PINE),
@@ -143,6 +143,17 @@ def _plots(page: Page, report: dict[str, Any]) -> list[Any]:
     return [bars, *[gr.update(value=plot, visible=True) for plot in plots]]
 
 
+def _shares(scores: dict[str, Any]) -> list[str]:
+    """The metrics that are shares, at most five: the plain ones, not their weighted kin."""
+    known = [name for name in scores if name in METRICS.kinds() and METRICS.get(name).percent]
+    return [name for name in known if not name.endswith("_weighted")][:5]
+
+
+def _wanted(report: dict[str, Any]) -> str:
+    """Classifiers have a right label, other tasks a reference."""
+    return "true_label" if report.get("task") == "text-classification" else "reference"
+
+
 def _rows(page: Page, report: dict[str, Any]) -> str:
     words = page.words
     parts = []
@@ -154,7 +165,7 @@ def _rows(page: Page, report: dict[str, Any]) -> str:
         ]
         parts.append(f"<h2>{esc(words('per_class'))}</h2>" + table(head, rows))
     if report.get("examples"):
-        head = [words("text"), words("true_label"), words("before"), words("after")]
+        head = [words("text"), words(_wanted(report)), words("before"), words("after")]
         rows = [[_text(row), row["reference"], row["before"], row["after"]] for row in report["examples"][:50]]
         parts.append(f"<h2>{esc(words('examples'))}</h2>" + table(head, rows))
     if report.get("samples"):
