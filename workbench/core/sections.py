@@ -13,7 +13,10 @@ class TrainingSection(Section):
         "trainer",
         Text("Loop", "训练循环"),
         Text("Who runs the steps.", "由谁执行每一步。"),
-        choices=(("trainer", Text("Hugging Face Trainer", "Hugging Face Trainer")),),
+        choices=(
+            ("trainer", Text("Hugging Face Trainer", "Hugging Face Trainer")),
+            ("loop", Text("our own loop, to read along", "自写训练循环（可对照阅读）")),
+        ),
         advanced=True,
     )
     learning_rate: float = knob(
@@ -90,6 +93,7 @@ class TrainingSection(Section):
             ("linear", Text("linear", "线性")),
             ("cosine", Text("cosine", "余弦")),
             ("constant_with_warmup", Text("constant", "恒定")),
+            ("constant", Text("constant, without warm-up", "恒定，无预热")),
         ),
         advanced=True,
     )
@@ -123,6 +127,7 @@ class TrainingSection(Section):
         Text("The rule that turns gradients into steps.", "把梯度变成步子的规则。"),
         choices=(
             ("adamw_torch", Text("AdamW", "AdamW")),
+            ("adamw_torch_fused", Text("AdamW, fused", "AdamW（融合实现）")),
             ("adafactor", Text("Adafactor (less memory)", "Adafactor（省内存）")),
             ("sgd", Text("SGD", "SGD")),
         ),
@@ -166,6 +171,27 @@ class TrainingSection(Section):
         le=100_000_000,
         advanced=True,
         example="0",
+    )
+    keep_best: bool = knob(
+        False,
+        Text("Keep the best", "保留最佳"),
+        Text(
+            "At the end the weights with the lowest held-out loss are taken, not the last ones.",
+            "结束时取留出集损失最低的权重，而不是最后的权重。",
+        ),
+        advanced=True,
+    )
+    early_stopping_patience: int = knob(
+        0,
+        Text("Early stopping", "早停"),
+        Text(
+            "Ends the run after this many looks at the held-out loss without a better one, and keeps the best. 0 turns it off.",
+            "连续这么多次评估都没有更低的留出集损失就提前结束，并保留最佳权重。0 表示关闭。",
+        ),
+        ge=0,
+        le=1000,
+        advanced=True,
+        example="3",
     )
     gradient_checkpointing: bool = knob(
         False,

@@ -12,6 +12,7 @@ import psutil
 from transformers import TrainerCallback
 
 from workbench.core.files import sha256, sync_folder, write_json
+from workbench.engine.best import Best
 from workbench.engine.hardware import memory_mb
 from workbench.engine.stage import Stage, Stopped
 
@@ -24,6 +25,7 @@ class Reporter(TrainerCallback):
     trainer: Any = None
     after_step: Callable[[int], None] = staticmethod(lambda step: None)
     """The method's own turn after each optimizer step."""
+    best: Best | None = None
     plan: Callable[[int], None] = staticmethod(lambda steps: None)
     """Told how many steps there will be."""
 
@@ -77,8 +79,10 @@ class Reporter(TrainerCallback):
             seconds=round(now - self.began, 3),
         )
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time of an evaluation is not the next step's."""
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        """The best weights are kept; enough looks without better ones end the run. Its time is not the next step's."""
+        if self.best and self.best.look(self.trainer.model, state.global_step, (metrics or {}).get("eval_loss", 0.0)):
+            control.should_training_stop = True
         self.last = time.monotonic()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -185,6 +185,7 @@ def fit(session: Session) -> None:
     from transformers import set_seed
 
     from workbench.engine import preference, trainer
+    from workbench.engine.best import Best
     from workbench.engine.callback import Reporter
 
     set_seed(recipe.training.seed)
@@ -194,12 +195,21 @@ def fit(session: Session) -> None:
     reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
     reporter.plan = lambda steps: session.method.plan(session.model, steps)
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
+    training = recipe.training
+    reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
     loop = looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
     loop.train()
     preference.forget_reference(session.model)
+    if not reporter.stopped and (step := reporter.best.restore(session.model)):
+        stage.note(
+            Text(
+                f"The weights of step {step} were kept: the lowest held-out loss.",
+                f"保留了第 {step} 步的权重：留出集损失最低。",
+            )
+        )
     trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)
     session.training["tokens_per_second"] = round(reporter.tokens / seconds, 1)
@@ -222,6 +232,10 @@ def looped(session: Session, reporter: Any) -> Any:
         values["eval_strategy"] = "no"
     data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
     pad = session.task.collator(session.tokenizer)
+    if recipe.training.engine == "loop":
+        from workbench.engine.loop import Loop
+
+        return Loop(session.model, values, data, pad, reporter)
     return trainer.build(session.model, values, data, pad, reporter)
 
 

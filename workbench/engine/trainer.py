@@ -16,6 +16,9 @@ from workbench.core.recipe import Recipe
 from workbench.core.task import TASKS
 from workbench.engine.stage import NonFinite
 
+OURS = {"engine", "eval_steps", "save_total_limit", "gradient_checkpointing", "keep_best", "early_stopping_patience"}
+"""Training knobs that TrainingArguments has not, or not under this meaning."""
+
 
 class Rows(torch.utils.data.Dataset):
     """Encoded rows in a list."""
@@ -57,12 +60,11 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Look before anybody is told: this comes before evaluation and before saving."""
-        for name, what in (("loss", "loss"), ("grad_norm", "gradient")):
-            value = logs.get(name)
-            harmless = name == "grad_norm" and self.args.fp16  # there the scaler skips overflowing steps by itself
-            if value is not None and not math.isfinite(value) and not harmless:
-                self.callback_handler.on_log(self.args, self.state, self.control, logs)
-                raise NonFinite(self.state.global_step, what)
+        try:
+            check_numbers(logs, self.state.global_step, self.args.fp16)
+        except NonFinite:
+            self.callback_handler.on_log(self.args, self.state, self.control, logs)
+            raise
         super().log(logs, start_time)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -75,6 +77,14 @@ class WatchfulTrainer(Watchful, Trainer):
     """Hugging Face's, watched."""
 
 
+def check_numbers(logs: dict[str, float], step: int, fp16: bool) -> None:
+    """Raise NonFinite when a loss or a gradient is no number; with fp16 the scaler skips overflowing steps by itself."""
+    for name, what in (("loss", "loss"), ("grad_norm", "gradient")):
+        value = logs.get(name)
+        if value is not None and not math.isfinite(value) and not (fp16 and name == "grad_norm"):
+            raise NonFinite(step, what)
+
+
 def check_weights(model: Any, step: int) -> None:
     """Raise NonFinite when a trained parameter holds NaN or infinity."""
     if not all(bool(torch.isfinite(value).all()) for value in model.parameters() if value.requires_grad):
@@ -84,7 +94,7 @@ def check_weights(model: Any, step: int) -> None:
 def settings(recipe: Recipe, folder: Path, device: str, precision: str, evaluate: bool) -> dict[str, Any]:
     """Values of TrainingArguments; names are the same wherever they can be."""
     training = recipe.training
-    same = training.model_dump(exclude={"engine", "eval_steps", "save_total_limit", "gradient_checkpointing"})
+    same = training.model_dump(exclude=OURS)
     if training.gradient_checkpointing:
         same[_checkpointing_name()] = True
     return dict(

@@ -1,0 +1,188 @@
+"""A training loop to read from top to bottom: what Hugging Face's Trainer does, without its many doors.
+
+batch → loss → gradients → clip → step → learning rate → again; now and then look at the held-out rows, and save. The same
+recipe and seed give the same losses as the Trainer (tests/engine/test_engine_loop.py). Devices, precision and several
+processes are Accelerate's business; what is told to the page goes through the same callback as the Trainer's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments, get_scheduler, set_seed
+from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
+from transformers.trainer_pt_utils import get_parameter_names
+
+from workbench.engine.trainer import Rows, check_numbers, check_weights
+
+Batch = dict[str, Any]
+IGNORED = -100
+NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+"""Biases and norms are not pulled towards zero."""
+
+
+class Loop:
+    """One model, its rows, and the settings of TrainingArguments."""
+
+    method_groups: list[dict[str, Any]] | None = None
+    """Parameter groups the method wants instead of one learning rate for all."""
+
+    def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> None:  # fmt: skip
+        self.args = args = TrainingArguments(**settings)
+        self.model, self.rows, self.pad, self.callback = model, rows, pad, callback
+        self.state, self.control, self.tokens = TrainerState(), TrainerControl(), torch.tensor(0)
+        self.accelerator = Accelerator(
+            cpu=args.use_cpu,
+            mixed_precision="bf16" if args.bf16 else "fp16" if args.fp16 else "no",
+            dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, even_batches=True),
+        )
+        callback.trainer = self
+        set_seed(args.seed)
+
+    def train(self) -> None:
+        """Every step of every epoch."""
+        self._prepare()
+        self.callback.on_train_begin(self.args, self.state, self.control)
+        for epoch in itertools.count():
+            self.loader.set_epoch(epoch)  # another order of the rows, the same one for the same seed
+            for seen, batches in self._chunks():
+                self.state.epoch = epoch + seen / len(self.loader)
+                self._step(batches)
+                self._look(end_of_epoch=seen == len(self.loader))
+                if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
+                    self._save(last=True)
+                    return
+
+    def _prepare(self) -> None:
+        """Data, optimizer and learning rate, handed to Accelerate, which puts them on the device."""
+        args, model = self.args, self.model
+        if getattr(args, "activation_checkpointing", False):
+            model.activation_checkpointing_enable()
+        loader = DataLoader(self.rows[0], args.per_device_train_batch_size, shuffle=True, collate_fn=self.pad)
+        made, extras = Trainer.get_optimizer_cls_and_kwargs(args, model)
+        optimizer = made(self.method_groups or self._groups(), **extras)
+        self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
+        per_epoch = math.ceil(len(self.loader) / args.gradient_accumulation_steps)
+        epochs = math.ceil(args.num_train_epochs * per_epoch)
+        self.state.max_steps = args.max_steps if args.max_steps > 0 else epochs
+        warmup = args.get_warmup_steps(self.state.max_steps)
+        self.scheduler = get_scheduler(args.lr_scheduler_type, self.optimizer, warmup, self.state.max_steps)
+        self.model.zero_grad()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What is trained, in two groups: with weight decay and without."""
+        decayed = set(get_parameter_names(self.model, [torch.nn.LayerNorm], NO_DECAY))
+        trained = [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
+        return [
+            {"params": [value for name, value in trained if name in decayed], "weight_decay": self.args.weight_decay},
+            {"params": [value for name, value in trained if name not in decayed], "weight_decay": 0.0},
+        ]
+
+    def _chunks(self) -> Iterator[tuple[int, list[Batch]]]:
+        """The batches of an epoch, as many at a time as gradients are added up; and how many have been seen."""
+        batches, seen = iter(self.loader), 0
+        while chunk := list(itertools.islice(batches, self.args.gradient_accumulation_steps)):
+            seen += len(chunk)
+            yield seen, chunk
+
+    def _step(self, batches: list[Batch]) -> None:
+        """One step of the optimizer from the gradients of all `batches`."""
+        self.model.train()
+        answers, total = self._answers(batches), torch.tensor(0.0, device=self.accelerator.device)
+        for index, batch in enumerate(batches):
+            last = index == len(batches) - 1  # several processes need to agree on the gradients only once
+            with self.accelerator.autocast(), _together(self.accelerator, self.model, last):
+                loss = self.model(**batch, **({"num_items_in_batch": answers} if answers is not None else {})).loss
+                loss = loss if answers is not None else loss / len(batches)
+                self.accelerator.backward(loss)
+            total += loss.detach()
+            self.tokens = self.tokens + batch["attention_mask"].sum().cpu()
+        limit = self.args.max_grad_norm or math.inf
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), limit)
+        self.optimizer.step()
+        self.callback.on_optimizer_step(self.args, self.state, self.control)
+        rate = self.scheduler.get_last_lr()[0]
+        if not self.accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
+            self.scheduler.step()
+        self.model.zero_grad()
+        self.state.global_step += 1
+        self.callback.on_step_end(self.args, self.state, self.control)
+        self._tell({"loss": total.item(), "grad_norm": float(norm), "learning_rate": rate})
+
+    def _answers(self, batches: list[Batch]) -> Any:
+        """How many labels the loss is the mean of: over all batches of the step, so that short ones weigh no more.
+
+        None for a model that takes the mean itself. A causal model predicts the next token: its first label is no answer.
+        """
+        model = self.accelerator.unwrap_model(self.model)
+        model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        able = inspect.signature(model.forward).parameters.values()
+        if "labels" not in batches[0] or not any(each.kind is each.VAR_KEYWORD for each in able):
+            return None
+        causal = LOSS_MAPPING.get(getattr(model, "loss_type", None)) is ForCausalLMLoss
+        shifted = causal and not getattr(model.config, "is_encoder_decoder", False)
+        labels = [batch["labels"][..., 1:] if shifted else batch["labels"] for batch in batches]
+        return self.accelerator.gather(sum((each != IGNORED).sum() for each in labels)).sum()
+
+    def _look(self, end_of_epoch: bool) -> None:
+        """Evaluate and save when it is time."""
+        args, step, done = self.args, self.state.global_step, self.state.global_step >= self.state.max_steps
+        every = args.eval_strategy.value
+        due = step % int(args.eval_steps) == 0 if every == "steps" else end_of_epoch
+        if every != "no" and (due or done):
+            self._tell(metrics := {"eval_loss": self.evaluate()})
+            self.callback.on_evaluate(args, self.state, self.control, metrics=metrics)
+        if step % int(args.save_steps) == 0 and not done:
+            self._save()
+
+    def evaluate(self) -> float:
+        """Mean loss of the held-out rows, batch by batch; every batch weighs as many rows as it has."""
+        self.model.eval()
+        losses: list[float] = []
+        for batch in DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pad):
+            placed = {name: value.to(self.accelerator.device) for name, value in batch.items()}
+            with torch.no_grad(), self.accelerator.autocast():
+                loss = self.model(**placed).loss.item()
+            losses += [loss] * len(batch["input_ids"])
+        return sum(losses) / len(losses)
+
+    def _save(self, last: bool = False) -> None:
+        """What is trained, the optimizer and the step, in a folder the callback seals."""
+        from safetensors.torch import save_file
+
+        check_weights(self.model, self.state.global_step)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder.mkdir(parents=True, exist_ok=True)
+        trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        save_file(
+            {name: value.detach().cpu().clone() for name, value in trained.items()}, str(folder / "trained.safetensors")
+        )
+        torch.save(
+            {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()},
+            folder / "optimizer.pt",
+        )
+        self.state.save_to_json(str(folder / "trainer_state.json"))
+        self.callback.on_save(self.args, self.state, self.control)
+
+    def _tell(self, logs: dict[str, float]) -> None:
+        self.callback.on_log(self.args, self.state, self.control, logs=logs)
+        check_numbers(logs, self.state.global_step, self.args.fp16)
+
+    def take_tokens(self) -> int:
+        """Tokens since the last call."""
+        count, self.tokens = int(self.tokens), torch.tensor(0)
+        return count
+
+
+def _together(accelerator: Any, model: Any, last: bool) -> Any:
+    """Several processes exchange gradients at the last batch of a step only."""
+    return accelerator.no_sync(model) if not last else torch.enable_grad()
