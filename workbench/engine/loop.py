@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from transformers import Trainer, TrainerControl, TrainerState, TrainingArgument
 from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.trainer_pt_utils import get_parameter_names
 
-from workbench.engine.trainer import Rows, check_numbers, check_weights
+from workbench.engine import packing
+from workbench.engine.trainer import Collator, Rows, check_numbers, check_weights
 
 Batch = dict[str, Any]
 IGNORED = -100
@@ -36,9 +37,9 @@ class Loop:
     method_groups: list[dict[str, Any]] | None = None
     """Parameter groups the method wants instead of one learning rate for all."""
 
-    def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> None:  # fmt: skip
+    def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any) -> None:  # fmt: skip
         self.args = args = TrainingArguments(**settings)
-        self.model, self.rows, self.pad, self.callback = model, rows, pad, callback
+        self.model, self.rows, self.pads, self.callback = model, rows, pads, callback
         self.state, self.control, self.tokens = TrainerState(), TrainerControl(), torch.tensor(0)
         self.accelerator = Accelerator(
             cpu=args.use_cpu,
@@ -67,7 +68,10 @@ class Loop:
         args, model = self.args, self.model
         if getattr(args, "activation_checkpointing", False):
             model.activation_checkpointing_enable()
-        loader = DataLoader(self.rows[0], args.per_device_train_batch_size, shuffle=True, collate_fn=self.pad)
+        order = self.rows[0].sampler
+        loader = DataLoader(
+            self.rows[0], args.per_device_train_batch_size, order is None, order, collate_fn=self.pads[0]
+        )
         made, extras = Trainer.get_optimizer_cls_and_kwargs(args, model)
         optimizer = made(self.method_groups or self._groups(), **extras)
         self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
@@ -101,11 +105,10 @@ class Loop:
         for index, batch in enumerate(batches):
             last = index == len(batches) - 1  # several processes need to agree on the gradients only once
             with self.accelerator.autocast(), _together(self.accelerator, self.model, last):
-                loss = self.model(**batch, **({"num_items_in_batch": answers} if answers is not None else {})).loss
-                loss = loss if answers is not None else loss / len(batches)
+                loss = self._loss(batch, answers) if answers is not None else self._loss(batch, None) / len(batches)
                 self.accelerator.backward(loss)
             total += loss.detach()
-            self.tokens = self.tokens + batch["attention_mask"].sum().cpu()
+            self.tokens = self.tokens + packing.tokens(batch)
         limit = self.args.max_grad_norm or math.inf
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), limit)
         self.optimizer.step()
@@ -117,6 +120,12 @@ class Loop:
         self.state.global_step += 1
         self.callback.on_step_end(self.args, self.state, self.control)
         self._tell({"loss": total.item(), "grad_norm": float(norm), "learning_rate": rate})
+
+    def _loss(self, batch: Batch, answers: Any) -> Any:
+        """The model's own loss; a batch without padding has its own way (workbench.engine.packing)."""
+        if packing.is_packed(batch):
+            return packing.loss_of(self.model, batch, answers)
+        return self.model(**batch, **({"num_items_in_batch": answers} if answers is not None else {})).loss
 
     def _answers(self, batches: list[Batch]) -> Any:
         """How many labels the loss is the mean of: over all batches of the step, so that short ones weigh no more.
@@ -148,7 +157,7 @@ class Loop:
         """Mean loss of the held-out rows, batch by batch; every batch weighs as many rows as it has."""
         self.model.eval()
         losses: list[float] = []
-        for batch in DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pad):
+        for batch in DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pads[1]):
             placed = {name: value.to(self.accelerator.device) for name, value in batch.items()}
             with torch.no_grad(), self.accelerator.autocast():
                 loss = self.model(**placed).loss.item()

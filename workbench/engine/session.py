@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +41,8 @@ class Session:
     options: dict[str, Any] = field(default_factory=dict)
     train: Encoded = field(default_factory=Encoded)
     training: dict[str, Any] = field(default_factory=dict)
+    undo: Callable[[], None] = field(default=lambda: None)
+    """Takes back what training changed of how the model attends."""
 
     @cached_property
     def task(self) -> Any:
@@ -202,6 +205,7 @@ def fit(session: Session) -> None:
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
     loop.train()
+    session.undo()
     preference.forget_reference(session.model)
     if not reporter.stopped and (step := reporter.best.restore(session.model)):
         stage.note(
@@ -230,13 +234,32 @@ def looped(session: Session, reporter: Any) -> Any:
     held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
     if not held:
         values["eval_strategy"] = "no"
-    data = trainer.Rows(session.train.inputs), trainer.Rows(held) if held else None
-    pad = session.task.collator(session.tokenizer)
+    pads, sampler = batches(session)
+    data = trainer.Rows(session.train.inputs, sampler), trainer.Rows(held) if held else None
     if recipe.training.engine == "loop":
         from workbench.engine.loop import Loop
 
-        return Loop(session.model, values, data, pad, reporter)
-    return trainer.build(session.model, values, data, pad, reporter)
+        return Loop(session.model, values, data, pads, reporter)
+    return trainer.build(session.model, values, data, pads, reporter)
+
+
+def batches(session: Session) -> tuple[Any, Any]:
+    """How training and held-out rows become batches, and the order of the training rows."""
+    from workbench.engine import packing
+    from workbench.engine.order import LikeLengths
+
+    training, inputs = session.recipe.training, session.train.inputs
+    pad = session.task.collator(session.tokenizer)
+    if not training.padding_free:
+        return (pad, pad), None
+    if packing.packable(session.model, inputs):
+        undo = packing.enable(session.model)
+        if packing.same_loss(session.model, inputs, pad, session.device):
+            session.undo = undo
+            return (packing.pack, pad), None
+        undo()
+    lengths = [len(row["input_ids"]) for row in inputs]
+    return (pad, pad), LikeLengths(lengths, training.per_device_train_batch_size, training.seed)
 
 
 def tell_model(session: Session) -> None:

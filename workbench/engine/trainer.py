@@ -14,17 +14,27 @@ from transformers.trainer_callback import PrinterCallback
 
 from workbench.core.recipe import Recipe
 from workbench.core.task import TASKS
+from workbench.engine import packing
 from workbench.engine.stage import NonFinite
 
-OURS = {"engine", "eval_steps", "save_total_limit", "gradient_checkpointing", "keep_best", "early_stopping_patience"}
+Collator = Callable[[list[dict[str, Any]]], dict[str, Any]]
+OURS = {
+    "engine",
+    "eval_steps",
+    "save_total_limit",
+    "gradient_checkpointing",
+    "keep_best",
+    "padding_free",
+    "early_stopping_patience",
+}
 """Training knobs that TrainingArguments has not, or not under this meaning."""
 
 
 class Rows(torch.utils.data.Dataset):
-    """Encoded rows in a list."""
+    """Encoded rows in a list, in the order of `sampler` where one is given."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.rows = rows
+    def __init__(self, rows: list[dict[str, Any]], sampler: Any = None) -> None:
+        self.rows, self.sampler = rows, sampler
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,8 +59,7 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """One forward and backward pass; the count stays on the device, so that nothing waits for it."""
-        masks = [value for name, value in inputs.items() if name.endswith("attention_mask")]
-        self.tokens = self.tokens + sum(mask.sum() for mask in masks)
+        self.tokens = self.tokens + packing.tokens(inputs)
         return super().training_step(model, inputs, num_items_in_batch)
 
     def take_tokens(self) -> int:
@@ -74,7 +83,29 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
 
 
 class WatchfulTrainer(Watchful, Trainer):
-    """Hugging Face's, watched."""
+    """Hugging Face's, watched; with padding-free batches where they were made, and batches of like lengths elsewhere."""
+
+    pad: Any = None
+    """Pads held-out rows: their loss is always that of padded batches."""
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:  # fmt: skip
+        """A packed batch knows its loss by itself."""
+        if return_outputs or not packing.is_packed(inputs):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return packing.loss_of(model, inputs, num_items_in_batch)
+
+    def get_eval_dataloader(self, *given: Any, **named: Any) -> Any:
+        """Held-out rows are padded."""
+        was = vars(self)["data_collator"]
+        self.data_collator = self.pad or was
+        try:
+            return super().get_eval_dataloader(*given, **named)
+        finally:
+            self.data_collator = was
+
+    def _get_train_sampler(self, *given: Any, **named: Any) -> Any:
+        """Rows of like lengths together, where the data says so."""
+        return self.train_dataset.sampler or super()._get_train_sampler(*given, **named)
 
 
 def check_numbers(logs: dict[str, float], step: int, fp16: bool) -> None:
@@ -128,16 +159,17 @@ def _eval_strategy(steps: int) -> str:
     return "steps" if steps else "epoch"
 
 
-def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pad: Callable[..., Any], callback: Any) -> WatchfulTrainer:  # fmt: skip
-    """A trainer that tells `callback` and nobody else."""
+def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any) -> WatchfulTrainer:  # fmt: skip
+    """A trainer that tells `callback` and nobody else. `pads` make batches of training rows and of held-out rows."""
     trainer = WatchfulTrainer(
         model=model,
         args=TrainingArguments(**settings),
         train_dataset=rows[0],
         eval_dataset=rows[1],
-        data_collator=pad,
+        data_collator=pads[0],
         callbacks=[callback],
     )
+    trainer.pad = pads[1]
     trainer.remove_callback(PrinterCallback)
     callback.trainer = trainer
     return trainer

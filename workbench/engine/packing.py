@@ -1,0 +1,117 @@
+"""Padding-free batches for causal models: the rows of a batch end to end in one line, each seeing itself alone.
+
+Attention runs row by row (block-diagonal), positions begin anew with each row, and only positions that have a label are
+projected to the vocabulary. The loss is that of the padded batch. `packable` says where this holds; before the first step
+`same_loss` compares the two on rows of the run, and a model that disagrees is trained with padding.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+IGNORED = -100
+NAME = "rows_apart"
+NEAR = 1e-3
+"""Relative difference of the losses of a few rows still called the same (bf16 rounds)."""
+KEYS = {"input_ids", "attention_mask", "labels"}
+
+
+def packable(model: Any, inputs: Sequence[dict[str, Any]]) -> bool:
+    """Whether rows of this kind can be laid end to end for this model."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    config, row = base.config, inputs[0]
+    if getattr(config, "is_encoder_decoder", False) or set(row) != KEYS or not isinstance(row["labels"], list):
+        return False
+    if any(getattr(each, "is_prompt_learning", False) for each in getattr(model, "peft_config", {}).values()):
+        return False  # virtual tokens would have to stand before every row
+    able = inspect.signature(base.forward).parameters
+    plain = not any(getattr(config, name, None) for name in ("attn_logit_softcapping", "attention_chunk_size"))
+    longest = max(len(item["input_ids"]) for item in inputs)
+    near = (
+        getattr(config, "sliding_window", None) or longest
+    ) >= longest  # a window smaller than a row is not modelled here
+    causal = "logits_to_keep" in able and "position_ids" in able and len(row["labels"]) == len(row["input_ids"])
+    return bool(plain and near and causal and getattr(base, "_supports_attention_backend", False))
+
+
+def enable(model: Any) -> Callable[[], None]:
+    """Let the model attend row by row where a batch asks for it; the function returned undoes that."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, rows_apart)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)  # padded batches still need their mask
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    was = base.config._attn_implementation
+    base.set_attn_implementation(NAME)
+    return lambda: base.set_attn_implementation(was)
+
+
+def rows_apart(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any) -> tuple[Any, None]:
+    """Attention over (1, heads, tokens, width): causal within each row, when `attention_mask` holds the rows' lengths."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    if attention_mask is None or attention_mask.dtype != torch.int32:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    lengths = attention_mask.flatten().tolist()
+    parts = zip(*(each.split(lengths, dim=2) for each in (query, key, value)), strict=True)
+    made = [sdpa_attention_forward(module, *part, None, **{**options, "is_causal": True})[0] for part in parts]
+    return torch.cat(made, dim=1), None
+
+
+def pack(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One line of all rows: ids, labels and positions of shape (1, tokens), and the rows' lengths as (1, 1, 1, rows).
+
+    A row's first token follows nothing, so it is no answer.
+    """
+    lengths = [len(row["input_ids"]) for row in rows]
+    labels = [label for row in rows for label in [IGNORED, *row["labels"][1:]]]
+    return {
+        "input_ids": torch.tensor([[token for row in rows for token in row["input_ids"]]]),
+        "labels": torch.tensor([labels]),
+        "position_ids": torch.tensor([[place for length in lengths for place in range(length)]]),
+        "attention_mask": torch.tensor(lengths, dtype=torch.int32).reshape(1, 1, 1, -1),
+    }
+
+
+def is_packed(batch: dict[str, Any]) -> bool:
+    """Whether a batch came from `pack`."""
+    return "attention_mask" in batch and batch["attention_mask"].dim() == 4
+
+
+def tokens(batch: dict[str, Any]) -> Any:
+    """Tokens of a batch that are no padding."""
+    if is_packed(batch):
+        return torch.tensor(batch["input_ids"].numel())
+    return sum(mask.sum() for name, mask in batch.items() if name.endswith("attention_mask")).cpu()
+
+
+def loss_of(model: Any, batch: dict[str, Any], answers: Any) -> Any:
+    """Summed cross-entropy of a packed batch ÷ `answers` (or its mean), projecting only what is learned."""
+    labels = batch["labels"][0, 1:]
+    kept = (labels != IGNORED).nonzero()[:, 0]
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits[0]
+    total = cross_entropy(logits.float(), labels[kept], reduction="sum")
+    return total / (answers if answers is not None else len(kept))
+
+
+def same_loss(model: Any, rows: Sequence[dict[str, Any]], pad: Callable[..., Any], device: str) -> bool:
+    """Whether a few rows have the same loss padded and packed, by this very model."""
+    few = sorted(rows, key=lambda row: len(row["input_ids"]))[:: max(1, len(rows) // 3)][:3]
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        padded = {name: value.to(device) for name, value in pad(few).items()}
+        packed = {name: value.to(device) for name, value in pack(few).items()}
+        try:
+            one, other = model(**padded).loss.item(), loss_of(model, packed, None).item()
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            one, other = 0.0, 1.0  # a model that cannot do it disagrees
+    model.train(was)
+    return abs(one - other) <= NEAR * max(1.0, abs(one))
