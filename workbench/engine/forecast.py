@@ -17,6 +17,7 @@ import psutil
 from workbench.core.events import EventWriter
 from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run
+from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine.ask import Answer, Asked, Question, answer, ask
@@ -79,8 +80,10 @@ def steps_of(recipe: Recipe, rows: int) -> int:
 
 
 def largest(inputs: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
-    """The batch with the most padded tokens among those that shuffling would probably make."""
+    """The batch with the most tokens among those that shuffling would probably make."""
     size, dice = recipe.training.per_device_train_batch_size, random.Random(recipe.training.seed)
+    if recipe.training.padding_free and not end_to_end(inputs, recipe):
+        return sorted(inputs, key=lambda row: len(row["input_ids"]))[-size:]  # rows of like lengths share a batch
     wanted = min(SIMULATED, steps_of(recipe, len(inputs)) * recipe.training.gradient_accumulation_steps)
     best: tuple[int, list[dict[str, Any]]] = (0, inputs[:size])
     order: list[dict[str, Any]] = []
@@ -88,13 +91,15 @@ def largest(inputs: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]
         if len(order) < size:
             order = dice.sample(inputs, len(inputs))
         picked, order = order[:size], order[size:]
-        best = max(best, (padded(picked), picked), key=lambda pair: pair[0])
+        best = max(best, (carried(picked, recipe).tokens, picked), key=lambda pair: pair[0])
     return best[1]
 
 
-def padded(batch: list[dict[str, Any]]) -> int:
-    """Tokens of a batch with its padding."""
-    return max(len(row["input_ids"]) for row in batch) * len(batch)
+def end_to_end(inputs: list[dict[str, Any]], recipe: Recipe) -> bool:
+    """Whether rows are laid end to end, as far as it can be told without the model (see workbench.engine.packing)."""
+    aligned = all(isinstance(row.get("labels"), list) and len(row["labels"]) == len(row["input_ids"]) for row in inputs)
+    causal = TASKS.get(recipe.task.kind).families == ("decoder",)
+    return recipe.training.padding_free and aligned and causal
 
 
 def arithmetic(session: Any, rows: list[dict[str, Any]]) -> Answer:
@@ -102,12 +107,12 @@ def arithmetic(session: Any, rows: list[dict[str, Any]]) -> Answer:
     recipe, batch = session.recipe, largest(rows, session.recipe)
     form = shape(read_config(session.folder), session.task.peft_type in ("CAUSAL_LM", "SEQ_2_SEQ_LM"))
     counts = trained(session)
-    found = parts(form, counts, carried(batch), settings(session))
+    found = parts(form, counts, carried(batch, recipe), settings(session))
     advice = []
     for change, text in options(recipe, rows):
         other = recipe.replace(change)
         mine = largest(shortened(rows, other), other)
-        small = parts(form, counts, carried(mine), {**settings(session), **_of(other)})
+        small = parts(form, counts, carried(mine, other), {**settings(session), **_of(other)})
         if small.total_mb < 0.92 * found.total_mb:
             advice.append({"change": change, "memory_mb": small.total_mb, "saves_mb": round(found.total_mb - small.total_mb, 1), "en": text.en, "zh": text.zh})  # fmt: skip
     return {"estimated_mb": found.total_mb, "parts_mb": found.mb(), "advice": advice}
@@ -123,11 +128,13 @@ def trained(session: Any) -> tuple[int, int]:
     return session.training["total"], session.training["trainable"]
 
 
-def carried(batch: list[dict[str, Any]]) -> Load:
+def carried(batch: list[dict[str, Any]], recipe: Recipe) -> Load:
     """A batch as the arithmetic wants it."""
     longest = max(len(row["input_ids"]) for row in batch)
     learned = sum(label != -100 for row in batch if isinstance(row.get("labels"), list) for label in row["labels"])
-    return Load(len(batch), longest, longest * len(batch), learned)
+    if end_to_end(batch, recipe):
+        return Load(len(batch), longest, sum(len(row["input_ids"]) for row in batch), learned)
+    return Load(len(batch), longest, longest * len(batch), longest * len(batch))
 
 
 def settings(session: Any) -> dict[str, Any]:
@@ -188,7 +195,7 @@ def measured(session: Any, batch: list[dict[str, Any]]) -> Answer:
     fit(session)
     times = [event.get("seconds") for event in session.run.events()[0] if event.kind == "step"]
     pace = (times[-1] - times[0]) / max(1, len(times) - 1)
-    share = mean * len(batch) / padded(batch)
+    share = mean * len(batch) / carried(batch, recipe).tokens
     seconds = steps * pace * share + 2 * asked * len(held)
     return {
         "minutes": round(seconds / 60, 2),

@@ -18,12 +18,14 @@ IGNORED = -100
 NAME = "rows_apart"
 NEAR = 1e-3
 """Relative difference of the losses of a few rows still called the same (bf16 rounds)."""
+PIECE = 1 << 23
+"""Logits made at once."""
 KEYS = {"input_ids", "attention_mask", "labels"}
 
 
 def packable(model: Any, inputs: Sequence[dict[str, Any]]) -> bool:
     """Whether rows of this kind can be laid end to end for this model."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = _unwrapped(model)
     config, row = base.config, inputs[0]
     if getattr(config, "is_encoder_decoder", False) or set(row) != KEYS or not isinstance(row["labels"], list):
         return False
@@ -46,7 +48,7 @@ def enable(model: Any) -> Callable[[], None]:
 
     ALL_ATTENTION_FUNCTIONS.register(NAME, rows_apart)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)  # padded batches still need their mask
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = _unwrapped(model)
     was = base.config._attn_implementation
     base.set_attn_implementation(NAME)
     return lambda: base.set_attn_implementation(was)
@@ -58,10 +60,12 @@ def rows_apart(module: Any, query: Any, key: Any, value: Any, attention_mask: An
 
     if attention_mask is None or attention_mask.dtype != torch.int32:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    lengths = attention_mask.flatten().tolist()
+    lengths, kind = attention_mask.flatten().tolist(), query.dtype
+    if query.device.type == "cpu":  # its backward pass is twice as fast there in fp32
+        query, key, value = query.float(), key.float(), value.float()
     parts = zip(*(each.split(lengths, dim=2) for each in (query, key, value)), strict=True)
     made = [sdpa_attention_forward(module, *part, None, **{**options, "is_causal": True})[0] for part in parts]
-    return torch.cat(made, dim=1), None
+    return torch.cat(made, dim=1).to(kind), None
 
 
 def pack(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -96,9 +100,64 @@ def loss_of(model: Any, batch: dict[str, Any], answers: Any) -> Any:
     labels = batch["labels"][0, 1:]
     kept = (labels != IGNORED).nonzero()[:, 0]
     inputs = {name: value for name, value in batch.items() if name != "labels"}
-    logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits[0]
-    total = cross_entropy(logits.float(), labels[kept], reduction="sum")
+    if (head := _plain_head(model)) is None:
+        logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits.squeeze(0)
+        total = cross_entropy(logits.float(), labels[kept], reduction="sum")
+    else:
+        hidden = _unwrapped(model).base_model(**inputs, use_cache=False).last_hidden_state.squeeze(0)
+        total = InPieces.apply(hidden[kept], head.weight, labels[kept])
     return total / (answers if answers is not None else len(kept))
+
+
+class InPieces(torch.autograd.Function):
+    """Summed cross-entropy of hidden (tokens, width) under a frozen head (vocabulary, width), a piece of tokens at a time.
+
+    Each piece's gradient is made while its logits are there, so that the logits of all tokens never exist at once (the idea
+    of cut cross-entropy: Wijmans et al., 2024, arXiv:2411.09009; and of Liger's fused loss: Hsu et al., 2024, arXiv:2410.10989).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Any, weight: Any, targets: Any) -> Any:
+        """The loss; its gradient is kept for `backward`."""
+        total, wanted = torch.zeros((), device=hidden.device), ctx.needs_input_grad[0]
+        gradient = torch.empty_like(hidden) if wanted else None
+        size = max(1, PIECE // weight.shape[0])
+        for start in range(0, len(hidden), size):
+            part, right = hidden[start : start + size], targets[start : start + size, None]
+            logits = (part @ weight.T).float()
+            chosen, top = logits.gather(1, right), logits.amax(-1, keepdim=True)
+            shares = logits.sub_(top).exp_()  # in place: one pass over the piece serves the loss and its gradient
+            mass = shares.sum(-1, keepdim=True)
+            total += (mass.log() + top - chosen).sum()
+            if gradient is not None:
+                shares.div_(mass).scatter_add_(1, right, torch.full_like(mass, -1.0))
+                gradient[start : start + size] = shares.to(weight.dtype) @ weight
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, None, None]:
+        """Scaled by what comes from above."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * grads[0].to(gradient.dtype), None, None
+
+
+def _unwrapped(model: Any) -> Any:
+    """The transformers model inside wrappers of PEFT and Accelerate."""
+    model = getattr(model, "module", model)
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _plain_head(model: Any) -> Any:
+    """The head, if it is a frozen matrix and nothing else happens to the logits; None otherwise."""
+    base = _unwrapped(model)
+    head = base.get_output_embeddings()
+    scaled = any(
+        getattr(base.config, name, None) for name in ("final_logit_softcapping", "logit_scale", "logits_scaling")
+    )
+    if scaled or type(head) is not torch.nn.Linear or head.bias is not None or head.weight.requires_grad:
+        return None
+    return head
 
 
 def same_loss(model: Any, rows: Sequence[dict[str, Any]], pad: Callable[..., Any], device: str) -> bool:

@@ -33,7 +33,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Load:
-    """What one step carries: `tokens` in the largest batch with its padding, `learned` of them with a label."""
+    """What one step carries: `tokens` in the largest batch with its padding, `learned` of them projected to the vocabulary."""
 
     rows: int
     longest: int
@@ -97,7 +97,7 @@ def parts(shape: Shape, counts: tuple[int, int], load: Load, settings: dict[str,
     if settings["gradient_checkpointing"]:  # one input per layer, and one layer computed again
         kept = load.tokens * (shape.layers * shape.hidden * number + per_layer)
     projected = (
-        load.tokens * shape.vocabulary * 4 * 3 if shape.predicts_tokens else 0
+        load.learned * shape.vocabulary * 4 * 3 if shape.predicts_tokens else 0
     )  # logits, their softmax, its gradient
     return Parts(
         base=BASE_MB[settings["device"]] * 1e6,
