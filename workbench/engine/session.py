@@ -16,13 +16,12 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine.material import Material, gather, sample
+from workbench.engine import tokens
+from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
 
 SHOWN_TOKENS = 120
-CURVE_ROWS = 200
-"""Held-out rows behind the loss curve: enough for its shape, cheap enough for every epoch."""
 
 
 @dataclass
@@ -134,14 +133,20 @@ def encode(session: Session) -> None:
                 "该模型没有自带对话模板；已使用一个简单的默认模板（System: / User: / Assistant:）。",
             )
         )
-    session.train = session.task.encode(rows, session.tokenizer, session.recipe.task, session.model)
+    section, model = session.recipe.task, session.model
+    session.train = tokens.encoded(
+        session.workspace.root / "cache" / "tokens",
+        tokens.key_of(rows, section, model.config, session.folder) if len(rows) >= tokens.WORTH else "",
+        len(rows),
+        lambda: session.task.encode(rows, session.tokenizer, section, model),
+    )
     for note in session.train.notes:
         stage.note(note)
     if not session.train.inputs:
         raise nothing_left(session.recipe)
-    tokens = sum(len(row["input_ids"]) for row in session.train.inputs)
+    count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
-    stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=tokens)
+    stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=count)
     stage.write("sample", tokens=shown(session.train.inputs[0], session.tokenizer))
 
 
@@ -187,7 +192,7 @@ def fit(session: Session) -> None:
     stage.phase("train")
     from transformers import set_seed
 
-    from workbench.engine import preference, trainer
+    from workbench.engine import loops, preference, trainer
     from workbench.engine.best import Best
     from workbench.engine.callback import Reporter
 
@@ -200,7 +205,7 @@ def fit(session: Session) -> None:
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
     reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
-    loop = looped(session, reporter)
+    loop = loops.looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
@@ -220,46 +225,6 @@ def fit(session: Session) -> None:
     if reporter.stopped:
         save(session)
         raise Stopped
-
-
-def looped(session: Session, reporter: Any) -> Any:
-    """The trainer of the recipe's task."""
-    from workbench.engine import preference, trainer
-
-    recipe, material = session.recipe, session.material
-    rows = sample(material.heldout, CURVE_ROWS, recipe.training.seed)
-    values = trainer.settings(recipe, session.run.checkpoints, session.device, session.precision, bool(rows))
-    if session.task.loop == "preference":
-        return preference.build(session, values, material.train, rows, reporter)
-    held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
-    if not held:
-        values["eval_strategy"] = "no"
-    pads, sampler = batches(session)
-    data = trainer.Rows(session.train.inputs, sampler), trainer.Rows(held) if held else None
-    if recipe.training.engine == "loop":
-        from workbench.engine.loop import Loop
-
-        return Loop(session.model, values, data, pads, reporter)
-    return trainer.build(session.model, values, data, pads, reporter)
-
-
-def batches(session: Session) -> tuple[Any, Any]:
-    """How training and held-out rows become batches, and the order of the training rows."""
-    from workbench.engine import packing
-    from workbench.engine.order import LikeLengths
-
-    training, inputs = session.recipe.training, session.train.inputs
-    pad = session.task.collator(session.tokenizer)
-    if not training.padding_free:
-        return (pad, pad), None
-    if packing.packable(session.model, inputs):
-        undo = packing.enable(session.model)
-        if packing.same_loss(session.model, inputs, pad, session.device):
-            session.undo = undo
-            return (packing.pack, pad), None
-        undo()
-    lengths = [len(row["input_ids"]) for row in inputs]
-    return (pad, pad), LikeLengths(lengths, training.per_device_train_batch_size, training.seed)
 
 
 def tell_model(session: Session) -> None:

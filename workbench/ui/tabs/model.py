@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.models import catalog
-from workbench.ui import parts
+from workbench.ui import parts, shelf
 from workbench.ui.notices import esc, facts, fine, heading, hint, problem, progress, tag
 from workbench.ui.page import Page
 
@@ -64,6 +64,7 @@ def build(page: Page) -> None:
             )
             use = gr.Button(words("use_model"), variant="primary", elem_id="use-model")
             said = gr.HTML(padding=False)
+            shelf.build(page, name)
         with gr.Column(scale=3, min_width=340):
             about = gr.HTML(padding=False)
             bar = gr.HTML(padding=False)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.method import METHODS
+from workbench.core.preset import all_presets
 from workbench.core.recipe import Recipe
 from workbench.core.sections import ComputeSection, EvaluationSection, TrainingSection
 from workbench.core.task import TASKS
@@ -33,6 +34,7 @@ def build(page: Page) -> None:
     form = Form(words, page.draft)
     with gr.Row(elem_classes="two"):
         with gr.Column(scale=2, min_width=320):
+            _recipes(page)
             task, method = _kinds(page)
             _fields(page, form)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
@@ -41,6 +43,24 @@ def build(page: Page) -> None:
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             ahead.build(page)
     _wire(page, form, (task, method), (preview, notice, start))
+
+
+def _recipes(page: Page) -> None:
+    """Every preset by the memory it needs; choosing one fills the form."""
+    words, sizes = page.words, {"cpu": "CPU"}
+    presets = {preset.kind: preset for preset in all_presets()}
+    names = [
+        (f"{sizes.get(size := str(preset.about.get('size', 'cpu')), size.upper().replace('GB', ' GB'))} · {words.say(preset.label)}", kind)
+        for kind, preset in presets.items()
+    ]  # fmt: skip
+    chosen = gr.Dropdown(names, value=None, label=words("start_from"), info=words("start_from_help"), elem_id="start-from", interactive=True)  # fmt: skip
+
+    def fill(kind: str | None, pulse: float) -> float:
+        if kind in presets:
+            page.draft.fill(presets[kind].recipe.dump())
+        return pulse + 1
+
+    chosen.input(fill, [chosen, page.pulse], [page.pulse], queue=False)
 
 
 def _kinds(page: Page) -> tuple[Any, Any]:

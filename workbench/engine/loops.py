@@ -1,0 +1,47 @@
+"""Which loop a run takes, how its rows become batches, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.engine import packing, preference, trainer
+from workbench.engine.material import sample
+from workbench.engine.order import LikeLengths
+
+CURVE_ROWS = 200
+"""Held-out rows behind the loss curve: enough for its shape, cheap enough for every epoch."""
+
+
+def looped(session: Any, reporter: Any) -> Any:
+    """The trainer of the recipe's task."""
+    recipe, material = session.recipe, session.material
+    rows = sample(material.heldout, CURVE_ROWS, recipe.training.seed)
+    values = trainer.settings(recipe, session.run.checkpoints, session.device, session.precision, bool(rows))
+    if session.task.loop == "preference":
+        return preference.build(session, values, material.train, rows, reporter)
+    held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs
+    if not held:
+        values["eval_strategy"] = "no"
+    pads, sampler = batches(session)
+    data = trainer.Rows(session.train.inputs, sampler), trainer.Rows(held) if held else None
+    if recipe.training.engine == "loop":
+        from workbench.engine.loop import Loop
+
+        return Loop(session.model, values, data, pads, reporter)
+    return trainer.build(session.model, values, data, pads, reporter)
+
+
+def batches(session: Any) -> tuple[Any, Any]:
+    """How training and held-out rows become batches, and the order of the training rows."""
+    training, inputs = session.recipe.training, session.train.inputs
+    pad = session.task.collator(session.tokenizer)
+    if not training.padding_free:
+        return (pad, pad), None
+    if packing.packable(session.model, inputs):
+        undo = packing.enable(session.model)
+        if packing.same_loss(session.model, inputs, pad, session.device):
+            session.undo = undo
+            return (packing.pack, pad), None
+        undo()
+    lengths = [len(row["input_ids"]) for row in inputs]
+    return (pad, pad), LikeLengths(lengths, training.per_device_train_batch_size, training.seed)

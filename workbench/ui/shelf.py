@@ -1,0 +1,77 @@
+"""The Model page's list: the curated catalogue, what lies on this machine, a search on the Hub; a press on a row takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from workbench.core.errors import UserError
+from workbench.core.family import KINDS
+from workbench.models import shelf
+from workbench.ui.notices import hint, problem
+from workbench.ui.page import Page
+
+SIZES = (0, 150, 700, 2000, 9000)
+SOURCES = ("catalogue", "here", "hub")
+
+
+def build(page: Page, name: Any) -> None:
+    """Filters, the table, and what is wrong; a chosen row goes into `name`."""
+    words = page.words
+    with gr.Accordion(words("shelf"), open=True, elem_id="shelf"):
+        gr.HTML(hint(words("shelf_text")), padding=False)
+        source = gr.Radio([(words(f"shelf_{key}"), key) for key in SOURCES], value="catalogue", label=words("shelf_source"), elem_id="shelf-source", interactive=True)  # fmt: skip
+        with gr.Row(elem_classes="pair"):
+            kind = gr.Dropdown([(words("shelf_any"), ""), *((words.say(text), key) for key, text in KINDS.items())], value="", label=words("shelf_kind"), elem_id="shelf-kind", interactive=True)  # fmt: skip
+            language = gr.Dropdown([(words("shelf_any"), ""), ("English", "en"), ("中文", "zh")], value="", label=words("shelf_language"), elem_id="shelf-language", interactive=True)  # fmt: skip
+        with gr.Row(elem_classes="pair"):
+            size = gr.Dropdown([(words("shelf_any") if not most else f"≤ {most:,} M", most) for most in SIZES], value=0, label=words("shelf_size"), elem_id="shelf-size", interactive=True)  # fmt: skip
+            text = gr.Textbox(label=words("shelf_search"), placeholder=words("shelf_placeholder"), elem_id="shelf-search", interactive=True)  # fmt: skip
+        said = gr.HTML(padding=False)
+        table = gr.Dataframe(
+            value=_rows(page, shelf.catalogue()), headers=_headers(page), datatype="str", interactive=False, wrap=True,
+            max_height=420, elem_id="shelf-table", show_label=False,
+        )  # fmt: skip
+    inputs = [source, kind, language, size, text]
+    for field in (source, kind, language, size):
+        field.input(lambda *given: _list(page, *given), inputs, [table, said], show_progress="hidden")
+    text.submit(lambda *given: _list(page, "hub" if given[4] else given[0], *given[1:]), inputs, [table, said])
+    table.select(_pick, None, [name], queue=False)
+
+
+def _headers(page: Page) -> list[str]:
+    return [page.words(key) for key in ("model", "parameters", "shelf_needs", "licence", "context", "shelf_note")]
+
+
+def _rows(page: Page, entries: list[shelf.Entry]) -> list[list[str]]:
+    """A line per model; a lock marks those whose licence must be accepted first."""
+    return [
+        [
+            entry.id, f"{entry.millions:,} M" if entry.millions else "–", entry.needs() or "–",
+            f"{'🔒 ' if entry.gated else ''}{entry.licence}" or "–", f"{entry.context:,}" if entry.context else "–",
+            page.words.say(entry.note),
+        ]
+        for entry in entries
+    ]  # fmt: skip
+
+
+def _list(page: Page, source: str, kind: str, language: str, size: int, text: str) -> list[Any]:
+    """The rows of a source after the filters, or what is wrong."""
+    words = page.words
+    try:
+        if source == "hub":
+            if not (text or "").strip():
+                return [[], hint(words("shelf_placeholder"))]
+            found = shelf.search(text.strip(), kind)
+        else:
+            found = shelf.catalogue() if source == "catalogue" else shelf.inventory(page.workspace)
+    except UserError as error:
+        return [[], problem(error, words.lang)]
+    rows = _rows(page, shelf.filtered(found, kind, language, int(size or 0)))
+    return [rows, "" if rows else hint(words("shelf_nothing"))]
+
+
+def _pick(event: gr.SelectData) -> str:
+    """The model of the row that was pressed."""
+    return str(event.row_value[0])
