@@ -66,7 +66,8 @@ def test_every_shape_of_conversation(row: dict[str, Any], roles: dict[str, str],
 
 
 UNUSABLE = [
-    ([{"from": "human", "value": "x"}, {"from": "function_call", "value": "{}"}, {"from": "gpt", "value": "y"}], "calls tools"),
+    ([{"from": "human", "value": "x"}, {"from": "function_call", "value": "{}"}, {"from": "gpt", "value": "y"}], "names no function"),
+    ([{"from": "human", "value": "x"}, {"from": "function_call", "value": "go"}, {"from": "gpt", "value": "y"}], "no JSON"),
     ([{"role": "alien", "content": "x"}], "unknown speaker “alien”"),
     (said("only a question"), "no answer"),
     (said("", "an answer"), "an empty user message"),

@@ -33,8 +33,8 @@ CHAT = [
     ("lf_kto_en_demo.json", 300, {"messages": "messages"}, 300),
     ("imdb_200.jsonl", 200, {"prompt": "prompt", "completion": "response"}, 200),
     ("samsum_200.jsonl", 200, {"prompt": "prompt", "completion": "response"}, 200),
-    # 153 of the 300 conversations call tools; those rows are left out when trained on, and counted
-    ("lf_glaive_toolcall_en_demo.json", 300, {"conversations": "messages"}, 147),
+    # 153 of the 300 conversations call tools
+    ("lf_glaive_toolcall_en_demo.json", 300, {"conversations": "messages"}, 300),
 ]
 
 

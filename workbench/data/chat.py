@@ -1,6 +1,7 @@
 """Conversations in the shapes people have (OpenAI messages, ShareGPT, Alpaca) → [{"role", "content"}, …].
 
-What it does not know: tool calls, pictures and reasoning parts; rows that need them are refused with that reason.
+Tools: an assistant's calls become `tool_calls`, what a tool answered becomes a message of role `tool`, and the row's tools are
+read from its column `tools`. What it does not know: pictures and reasoning parts; rows that need them are refused.
 Turns after the last answer teach nothing (the loss is on answers only) and are cut off.
 """
 
@@ -18,11 +19,10 @@ SPEAKERS = {
     "system": "system developer 系统",
 }
 ROLE = {word: role for role, words in SPEAKERS.items() for word in words.split()}
-TOOLS = frozenset(
-    ("tool", "tools", "function", "function_call", "tool_call", "tool_response", "observation", "ipython")
-)
+CALLS = frozenset(("function_call", "tool_call"))
+RESULTS = frozenset(("tool", "tools", "function", "tool_response", "observation", "ipython"))
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
-Message = dict[str, str]
+Message = dict[str, Any]
 
 
 def turns(value: Any) -> list[Any]:
@@ -72,11 +72,44 @@ def _message(turn: Any) -> Message:
     if not isinstance(turn, dict):
         raise Unusable(f"a message is no object: {shorten(turn, 30)}", f"消息不是对象：{shorten(turn, 30)}")
     speaker = _speaker(turn)
-    if speaker in TOOLS or turn.get("tool_calls"):
-        raise Unusable("it calls tools, which this task does not teach", "含工具调用，此任务不支持")
+    if speaker in CALLS or turn.get("tool_calls"):
+        made = calls(turn.get("tool_calls") or _said(turn))
+        said = _content(turn.get("content")) if turn.get("tool_calls") else ""
+        return {"role": "assistant", "content": said, "tool_calls": made}
+    if speaker in RESULTS:
+        return {"role": "tool", "content": _content(_said(turn))}
     if speaker not in ROLE:
         raise Unusable(f"unknown speaker “{shorten(speaker, 30)}”", f"未知的说话者“{shorten(speaker, 30)}”")
     return {"role": ROLE[speaker], "content": _content(_said(turn))}
+
+
+def calls(value: Any) -> list[dict[str, Any]]:
+    """Calls in OpenAI's form from the forms people have; Unusable when they name no function."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise Unusable("a tool call is no JSON", "工具调用不是 JSON") from error
+    made = []
+    for item in value if isinstance(value, list) else [value]:
+        inner = item.get("function", item) if isinstance(item, dict) else {}
+        inner = inner if isinstance(inner, dict) else {}
+        arguments = inner.get("arguments", inner.get("parameters", {}))
+        if isinstance(arguments, str):
+            try:
+                arguments = json.loads(arguments)
+            except (ValueError, RecursionError):
+                arguments = {"input": arguments}
+        if not isinstance(inner.get("name"), str) or not isinstance(arguments, dict):
+            raise Unusable("a tool call names no function", "工具调用没有函数名")
+        made.append({"type": "function", "function": {"name": inner["name"], "arguments": arguments}})
+    return made
+
+
+def tools_of(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tools a row offers (its column `tools`: a list, or JSON of one), in OpenAI's form; empty when there are none."""
+    found = [item for item in turns(raw.get("tools")) if isinstance(item, dict)]
+    return [item if "function" in item else {"type": "function", "function": item} for item in found]
 
 
 def _content(said: Any) -> str:
@@ -120,6 +153,6 @@ def _usable(messages: list[Message]) -> list[Message]:
     if any(message["role"] == "system" for message in messages[1:]):
         raise Unusable("a system message that is not the first one", "系统消息不在最前")
     for message in messages:
-        if not message["content"].strip():
+        if not message["content"].strip() and not message.get("tool_calls"):
             raise Unusable(f"an empty {message['role']} message", f"{message['role']} 消息为空")
     return messages

@@ -10,7 +10,7 @@ from typing import Any
 from workbench.core.errors import Unusable, UserError
 from workbench.core.task import Row, Task
 from workbench.core.text import Text
-from workbench.data.chat import conversation
+from workbench.data.chat import conversation, tools_of
 from workbench.data.names import HELD_OUT, normal
 from workbench.data.roles import allowed, check
 from workbench.data.table import Refused, Table
@@ -57,7 +57,8 @@ def convert(rows: Iterable[dict[str, Any]], roles: dict[str, str], columns: Iter
 
 def _row(named: dict[str, Any], raw: dict[str, Any], task: Task) -> Row:
     if "messages" in allowed(task):
-        return {"messages": conversation(named, raw)}
+        tools = tools_of(raw)
+        return {"messages": conversation(named, raw), **({"tools": tools} if tools else {})}
     ready: Row = {}
     for role in task.roles:
         if role.name not in named:

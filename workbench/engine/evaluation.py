@@ -51,11 +51,12 @@ class Judge:
                     found[index] = answer
         return found
 
-    def answer(self, prompts: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-        """Greedy answers to conversations, in batches padded on the left."""
+    def answer(self, prompts: Sequence[Sequence[dict[str, Any]]], tools: Sequence[Any] = ()) -> list[str]:
+        """Greedy answers to conversations (with the tools each may call), in batches padded on the left."""
         from workbench.models.conversation import prompt_ids
 
-        return self.generate([prompt_ids(self.tokenizer, list(prompt)) for prompt in prompts])
+        offered = list(tools) or [()] * len(prompts)
+        return self.generate([prompt_ids(self.tokenizer, list(p), t) for p, t in zip(prompts, offered, strict=True)])
 
     def generate(self, prompts: Sequence[list[int]]) -> list[str]:
         """Greedy answers to prompts of token ids: what follows them, or what an encoder-decoder makes of them."""

@@ -7,6 +7,7 @@ Training and chat both render through here, so that a model is asked as it was t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,24 +30,36 @@ class Spoken:
     exact: bool
 
 
-def prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
+def prompt_ids(tokenizer: Any, messages: Messages, tools: Messages = ()) -> list[int]:
     """What the model is asked with: the conversation so far and the beginning of an answer."""
-    reader = _Reader(tokenizer)
+    reader = _Reader(tokenizer, tools)
+    messages = reader.plain(messages)
     return reader.encode(reader.render(messages, ask=True))
 
 
-def spoken(tokenizer: Any, messages: Messages) -> Spoken:
-    """A conversation to learn from, with the answers marked."""
-    return _Reader(tokenizer).spoken(messages)
+def spoken(tokenizer: Any, messages: Messages, tools: Messages = ()) -> Spoken:
+    """A conversation to learn from, with the answers marked; an assistant's calls of tools are answers, what tools say is not."""
+    reader = _Reader(tokenizer, tools)
+    return reader.spoken(reader.plain(messages))
+
+
+def call_text(message: dict[str, Any]) -> str:
+    """What an assistant says and calls, in words: the form Hermes and Qwen use."""
+    parts = [str(message.get("content") or "")]
+    for call in message.get("tool_calls") or ():
+        parts.append(f"<tool_call>\n{json.dumps(call['function'], ensure_ascii=False)}\n</tool_call>")
+    return "\n".join(part for part in parts if part)
 
 
 class _Reader:
     """Renders and encodes with one tokenizer; special tokens in messages are hidden behind sentinels in between."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, tools: Messages = ()) -> None:
         ensure_chat_template(tokenizer)
         self.tokenizer = tokenizer
         self.template: str = tokenizer.get_chat_template()
+        self.able = "tool_calls" in self.template  # whether the template itself knows how to write tools
+        self.tools = list(tools)
         specials = sorted({*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}, key=len, reverse=True)
         self.hidden = {chr(FIRST_SENTINEL + index): word for index, word in enumerate(specials) if word.strip()}
         self._special = re.compile("|".join(map(re.escape, self.hidden.values())) or r"(?!)")
@@ -56,11 +69,38 @@ class _Reader:
     def render(self, messages: Messages, ask: bool = False) -> str:
         """The template filled in."""
         guarded = [self._guard(message) for message in messages]
-        return str(self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask))
+        offered = {"tools": self._guarded(self.tools)} if self.able and self.tools else {}
+        return str(self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask, **offered))
+
+    def _guarded(self, value: Any) -> Any:
+        """Every text inside lists and mappings guarded."""
+        if isinstance(value, str):
+            return self._special.sub(lambda found: self._names[found[0]], self._sentinel.sub("", value))
+        if isinstance(value, dict):
+            return {key: self._guarded(item) for key, item in value.items()}
+        return [self._guarded(item) for item in value] if isinstance(value, list) else value
+
+    def plain(self, messages: Messages) -> Messages:
+        """Messages as this template can write them: one that knows no tools gets them in words."""
+        if self.able or not (self.tools or any(m["role"] == "tool" or m.get("tool_calls") for m in messages)):
+            return messages
+        made = [
+            {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
+            if message["role"] == "tool"
+            else {"role": message["role"], "content": call_text(message)}
+            for message in messages
+        ]
+        if self.tools:
+            offered = f"<tools>\n{json.dumps(self.tools, ensure_ascii=False)}\n</tools>"
+            if made[0]["role"] == "system":
+                made[0]["content"] += f"\n{offered}"
+            else:
+                made.insert(0, {"role": "system", "content": offered})
+        return made
 
     def _guard(self, message: dict[str, Any]) -> dict[str, Any]:
-        content = self._sentinel.sub("", str(message["content"]))
-        return {**message, "content": self._special.sub(lambda found: self._names[found[0]], content)}
+        calls = {"tool_calls": self._guarded(message["tool_calls"])} if message.get("tool_calls") else {}
+        return {**message, "content": self._guarded(str(message["content"])), **calls}
 
     def encode(self, text: str) -> list[int]:
         """Token ids: the template's special tokens are special, those that a person spelled out are text."""
@@ -121,6 +161,7 @@ class _Reader:
             conversations=[[self._guard(message) for message in messages]],
             chat_template=self.template,
             return_assistant_tokens_mask=True,
+            **({"tools": self._guarded(self.tools)} if self.able and self.tools else {}),
             **self.tokenizer.special_tokens_map,
         )
         return texts[0], [(int(start), int(end)) for start, end in spans[0]]

@@ -63,7 +63,7 @@ class Chat(Task):
 
         made, inexact, empty = Encoded(), 0, 0
         for index, row in enumerate(rows):
-            talk = spoken(tokenizer, row["messages"])
+            talk = spoken(tokenizer, row["messages"], row.get("tools", ()))
             ids, marks = talk.ids[: section.max_length], talk.trained[: section.max_length]
             made.cut += len(talk.ids) > section.max_length
             if not any(marks[1:]):
@@ -90,7 +90,7 @@ class Chat(Task):
             "tokens": [item[1] for item in sums],
             "right": [item[2] for item in sums],
             "asked": [_question(row) for row in asked],
-            "answers": judge.answer([_question(row)[0] for row in asked]),
+            "answers": judge.answer([_question(row)[0] for row in asked], [row.get("tools", ()) for row in asked]),
         }
 
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
@@ -116,9 +116,11 @@ class Chat(Task):
 
 def _question(row: Row) -> tuple[list[dict[str, Any]], str]:
     """The conversation up to the last answer, and that answer."""
+    from workbench.models.conversation import call_text
+
     messages = list(row["messages"])
     last = max(index for index, message in enumerate(messages) if message["role"] == "assistant")
-    return messages[:last], str(messages[last]["content"])
+    return messages[:last], call_text(messages[last])
 
 
 def _notes(inexact: int, empty: int, limit: int) -> list[Text]:
