@@ -72,3 +72,27 @@ def test_chinese_from_gbk_is_chinese(workspace: Workspace) -> None:
     made = import_file(workspace, DATA / "thucnews_dev_gbk.csv", "news")
     assert made.dataset.rows(0, 1) == [{"类别": "game", "标题": "体验2D巅峰 倚天屠龙记十大创新概览"}]
     assert any("GBK" in warning.zh for warning in made.warnings)
+
+
+TASKS_BY_FILE = [
+    # sentences or questions; all of them usable
+    ("wnut17_train.conll", "token-classification", 3394, 13),
+    ("wnut17_dev.conll", "token-classification", 1009, 13),
+    ("weiboNER_2nd_conll.train", "token-classification", 1350, 17),
+    ("xquad.en.json", "question-answering", 1190, 0),
+    ("xquad.zh.json", "question-answering", 1190, 0),
+    ("lf_dpo_en_demo.json", "preference", 300, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "rows", "tags"), TASKS_BY_FILE)
+def test_files_of_other_tasks(workspace: Workspace, name: str, kind: str, rows: int, tags: int) -> None:
+    from workbench.core.task import TASKS
+
+    made = import_file(workspace, DATA / name, "real")
+    assert (made.guess.task, made.dataset.meta["rows"], made.refused) == (kind, rows, [])
+    found = made.dataset.convert(TASKS.get(kind))
+    assert len(found.rows) == rows - len(found.dropped)
+    assert len(found.dropped) <= rows // 100
+    if tags:
+        assert len({tag for row in found.rows for tag in row["tags"]}) == tags
