@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
-    bench.add_argument("name", choices=["ui", "training", "busy", "forecast"])
+    bench.add_argument("name", choices=["ui", "training", "worker", "busy", "forecast", "matrix"])
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")

@@ -69,11 +69,25 @@ def _kinds(page: Page) -> tuple[Any, Any]:
         [(words.say(entry.label), entry.kind) for entry in TASKS.all()],
         value=page.draft.get("task.kind"), label=words("task"), elem_id="task-kind", interactive=True,
     )  # fmt: skip
-    method = gr.Radio(
-        [(words.say(entry.label), entry.kind) for entry in METHODS.all()],
-        value=page.draft.get("method.kind"), label=words("method"), elem_id="method-kind", interactive=True,
+    method = gr.Dropdown(
+        _methods(page), value=page.draft.get("method.kind"), label=words("method"), info=_help(page), filterable=False,
+        elem_id="method-kind", interactive=True,
     )  # fmt: skip
     return task, method
+
+
+def _methods(page: Page) -> list[tuple[str, str]]:
+    """Every method; those that do not go with the chosen task and model come last, crossed out."""
+    task = TASKS.get(page.draft.get("task.kind"))
+    config = _config_of(page, str(page.draft.get("model.id") or ""))
+    able = {entry.kind: entry.fits(task, config) is None for entry in METHODS.all()}
+    ordered = sorted(METHODS.all(), key=lambda entry: not able[entry.kind])
+    return [(f"{'' if able[entry.kind] else '✕ '}{page.words.say(entry.label)}", entry.kind) for entry in ordered]
+
+
+def _help(page: Page) -> str:
+    """What the chosen method does."""
+    return page.words.say(METHODS.get(page.draft.get("method.kind")).help)
 
 
 def _fields(page: Page, form: Form) -> None:
@@ -94,7 +108,7 @@ def _wire(page: Page, form: Form, kinds: tuple[Any, Any], right: tuple[Any, Any,
     task, method = kinds
     preview, notice, start = right
     groups = [group for part in ("task", "method") for _, group in form.groups.get(part, [])]
-    page.view(lambda: [page.draft.get("task.kind"), page.draft.get("method.kind")], [], [task, method])
+    page.view(lambda: [page.draft.get("task.kind"), gr.update(choices=_methods(page), value=page.draft.get("method.kind"), info=_help(page))], [], [task, method])  # fmt: skip
     page.view(lambda: [*form.refresh(), *_groups(form)], [], [*form.components, *groups])
     page.view(lambda: [_preview(page), "", _label(page)], [], [preview, notice, start])
     raised = {"inputs": [task, page.pulse], "outputs": [page.pulse], "queue": False}
@@ -156,16 +170,16 @@ def _preview(page: Page) -> str:
         (words("epochs"), f"{recipe.training.num_train_epochs:g}"),
     ]
     title = tag("h2", esc(words("preview")))
-    config = _config(page, recipe)
+    config = _config_of(page, recipe.model.id)
     warning = task.suits(config) or method.fits(task, config)
     note = problem(words.say(warning), words.lang) if warning else ""
     return tag("div", title + facts(pairs) + note, class_="card")
 
 
-def _config(page: Page, recipe: Recipe) -> dict[str, Any]:
+def _config_of(page: Page, model: str) -> dict[str, Any]:
     """config.json of a model on this machine; empty for one that is not."""
     try:
-        return read_config(catalog.here(page.workspace, recipe.model.id, recipe.model.revision))
+        return read_config(catalog.here(page.workspace, model))
     except UserError:
         return {}
 

@@ -1,6 +1,6 @@
 """Steps per second of our worker against a bare Trainer + PEFT script with the same settings, interleaved in one run.
 
-python launch.py bench training
+python launch.py bench worker
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "name": "training",
+                "name": "worker",
                 "ratios": {"steps per second, worker / bare Trainer + PEFT": round(ratio, 3)},
                 "detail": detail,
             }
