@@ -139,9 +139,11 @@ def carried(batch: list[dict[str, Any]], recipe: Recipe) -> Load:
 
 def settings(session: Any) -> dict[str, Any]:
     """What the arithmetic needs of a session."""
-    half = session.device == "cuda" and session.method.adapter and session.precision == "bf16"
+    from workbench.engine.hardware import base_dtype
+
+    base = base_dtype(session.device, session.precision, session.task, session.method)
     return {
-        "device": session.device, "precision": session.precision, "base_dtype": "bf16" if half else "fp32",
+        "device": session.device, "precision": session.precision, "base_dtype": base,
         "adapter": session.method.adapter, **_of(session.recipe),
     }  # fmt: skip
 

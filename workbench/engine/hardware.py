@@ -39,6 +39,19 @@ def precision_of(compute: ComputeSection, device: str) -> str:
     return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
+def base_dtype(device: str, precision: str, task: Any, method: Any) -> str:
+    """The numbers a frozen base is held in: bf16 beside an adapter on a GPU, and on a CPU for LoRA on a language model,
+    which computes in them as well (half the memory, faster where the CPU has bf16 instructions); fp32 otherwise."""
+    if precision != "bf16" or not method.adapter:
+        return "fp32"
+    return "bf16" if device == "cuda" or (method.kind == "lora" and task.peft_type == "CAUSAL_LM") else "fp32"
+
+
+def autocast_of(device: str, precision: str, base: str) -> str:
+    """What is computed in mixed precision: on a CPU a base that is in bf16 already needs no more."""
+    return "fp32" if device == "cpu" and base == "bf16" else precision
+
+
 def memory_mb(process: psutil.Process, device: str) -> float:
     """What the run holds now: GPU memory where it computes on one, else resident memory."""
     if device == "cuda":

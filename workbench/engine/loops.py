@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.engine import packing, preference, trainer
+from workbench.engine.hardware import autocast_of, base_dtype
 from workbench.engine.material import sample
 from workbench.engine.order import LikeLengths
 
@@ -16,7 +17,9 @@ def looped(session: Any, reporter: Any) -> Any:
     """The trainer of the recipe's task."""
     recipe, material = session.recipe, session.material
     rows = sample(material.heldout, CURVE_ROWS, recipe.training.seed)
-    values = trainer.settings(recipe, session.run.checkpoints, session.device, session.precision, bool(rows))
+    base = base_dtype(session.device, session.precision, session.task, session.method)
+    mixed = autocast_of(session.device, session.precision, base)
+    values = trainer.settings(recipe, session.run.checkpoints, session.device, mixed, bool(rows))
     if session.task.loop == "preference":
         return preference.build(session, values, material.train, rows, reporter)
     held = session.task.encode(rows, session.tokenizer, recipe.task, session.model).inputs

@@ -98,7 +98,7 @@ def load(session: Session) -> None:
     set_threads(session.recipe.compute.threads)
     from transformers import set_seed
 
-    from workbench.engine.hardware import device_of, precision_of
+    from workbench.engine.hardware import base_dtype, device_of, precision_of
     from workbench.models.loading import load_model, load_tokenizer
 
     session.device = device_of(session.recipe.compute)
@@ -106,8 +106,7 @@ def load(session: Session) -> None:
     set_seed(session.recipe.training.seed)
     session.tokenizer = load_tokenizer(session.folder)
     session.options = session.task.model_options(session.material.train)
-    half = session.device == "cuda" and session.method.adapter and session.precision == "bf16"
-    dtype = "bf16" if half else "fp32"
+    dtype = base_dtype(session.device, session.precision, session.task, session.method)
     options = {**session.options, **session.method.loading(session.recipe.method)}
     session.model = load_model(session.folder, session.task, options, session.device, dtype)
     encode(session)

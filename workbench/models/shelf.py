@@ -49,8 +49,8 @@ class Entry:
         if not self.millions:
             return ""
         billions = self.millions / 1000
-        rates = (QLORA_GB, LORA_GB, FULL_GB) if self.kind == "decoder" else (LORA_GB, FULL_GB)
-        return " · ".join(f"{BASE_GB + billions * rate:.0f}" for rate in rates) + " GB"
+        needs = [f"{BASE_GB + billions * rate:.0f}" for rate in (QLORA_GB, LORA_GB, FULL_GB)]
+        return " · ".join(needs if self.kind == "decoder" else ["–", *needs[1:]]) + " GB"
 
 
 def catalogue() -> list[Entry]:

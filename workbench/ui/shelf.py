@@ -45,11 +45,11 @@ def _headers(page: Page) -> list[str]:
 
 
 def _rows(page: Page, entries: list[shelf.Entry]) -> list[list[str]]:
-    """A line per model; a lock marks those whose licence must be accepted first."""
+    """A line per model; those whose licence must be accepted first say so."""
     return [
         [
             entry.id, f"{entry.millions:,} M" if entry.millions else "–", entry.needs() or "–",
-            f"{'🔒 ' if entry.gated else ''}{entry.licence}" or "–", f"{entry.context:,}" if entry.context else "–",
+            " · ".join(filter(None, (entry.licence, page.words("shelf_gated") if entry.gated else ""))) or "–", f"{entry.context:,}" if entry.context else "–",
             page.words.say(entry.note),
         ]
         for entry in entries

@@ -64,7 +64,6 @@ def build(page: Page) -> None:
             )
             use = gr.Button(words("use_model"), variant="primary", elem_id="use-model")
             said = gr.HTML(padding=False)
-            shelf.build(page, name)
         with gr.Column(scale=3, min_width=340):
             about = gr.HTML(padding=False)
             bar = gr.HTML(padding=False)
@@ -72,6 +71,7 @@ def build(page: Page) -> None:
                 get = gr.Button(words("download"), visible=False, elem_id="download-model")
                 cancel = gr.Button(words("cancel"), variant="stop", visible=False, elem_id="cancel-download")
             parts.build(page, name)
+    shelf.build(page, name)
     page.view(lambda: page.draft.get("model.id"), [], [name])
     shown = [about, get, said]
     for entry, button in zip(catalog.STARTERS, starters, strict=True):

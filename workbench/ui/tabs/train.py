@@ -114,7 +114,7 @@ def _wire(page: Page, form: Form, kinds: tuple[Any, Any], right: tuple[Any, Any,
     raised = {"inputs": [task, page.pulse], "outputs": [page.pulse], "queue": False}
     task.input(lambda kind, pulse: _choose(page.draft.choose_task, kind, pulse), **raised)
     raised["inputs"] = [method, page.pulse]
-    method.input(lambda kind, pulse: _choose(page.draft.choose_method, kind, pulse), **raised)
+    method.input(lambda kind, pulse: _choose_other(page, kind, pulse), **raised)
     form.wire(lambda: [_preview(page), "", _label(page)], [preview, notice, start])
     start.click(
         lambda pulse, *values: _start(page, form, pulse, values),
@@ -130,6 +130,11 @@ def _groups(form: Form) -> list[Any]:
 def _choose(choose: Any, kind: str, pulse: float) -> float:
     choose(kind)
     return pulse + 1
+
+
+def _choose_other(page: Page, kind: str, pulse: float) -> float:
+    """A method that is chosen already keeps the settings it has: a dropdown speaks up when it is merely left."""
+    return pulse if kind == page.draft.get("method.kind") else _choose(page.draft.choose_method, kind, pulse)
 
 
 def _label(page: Page) -> Any:

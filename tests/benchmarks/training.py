@@ -1,7 +1,7 @@
 """Useful tokens per second on a causal model, interleaved: ours (both loops, fp32 and bf16 base) against the plain Trainer
 padded to the longest row (8×1 and 2×8), with length groups, and TRL's packing. Same rows, same model, same seeds.
 
-python launch.py bench padding [--rounds 3]
+python launch.py bench training [--rounds 3]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ VARIANTS = {
     "Trainer 8×1": (8, 1), "Trainer 2×8": (2, 8), "Trainer 8×1, length groups": (8, 1), "TRL packing": (8, 1),
     "ours, trainer 8×1": (8, 1), "ours, loop 8×1": (8, 1), "ours, trainer 2×8": (2, 8), "ours, bf16 base 8×1": (8, 1),
     "ours, bf16 base 2×8": (2, 8),
+    "encoder, Trainer 16×1": (16, 1), "encoder, ours, trainer 16×1": (16, 1), "encoder, ours, loop 16×1": (16, 1),
 }  # fmt: skip
 
 
@@ -55,15 +56,40 @@ def model_of(half: bool) -> Any:
     return get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", r=16, lora_alpha=32, target_modules="all-linear"))
 
 
+def encoder() -> Any:
+    """An encoder of MiniLM's shape with a head for two labels and LoRA."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=VOCABULARY, hidden_size=384, intermediate_size=1536, num_hidden_layers=6, num_attention_heads=12,
+        pad_token_id=2, max_position_embeddings=1024,
+    )  # fmt: skip
+    base = BertForSequenceClassification(config)
+    return get_peft_model(base, LoraConfig(task_type="SEQ_CLS", r=16, lora_alpha=32, target_modules=["query", "value"]))
+
+
+def labelled() -> list[dict[str, Any]]:
+    """The same rows with one label each."""
+    return [{**row, "labels": index % 2} for index, row in enumerate(rows())]
+
+
 def pad(batch: list[dict[str, Any]]) -> dict[str, Any]:
     """To the longest row."""
     import torch
 
     longest, worth = max(len(row["input_ids"]) for row in batch), {"input_ids": 2, "attention_mask": 0, "labels": -100}
-    return {
+    answers = {}
+    if isinstance(batch[0]["labels"], int):
+        del worth["labels"]
+        answers = {"labels": torch.tensor([row["labels"] for row in batch])}
+    made = {
         name: torch.tensor([row[name] + [filler] * (longest - len(row[name])) for row in batch])
         for name, filler in worth.items()
     }
+    return {**made, **answers}
 
 
 def settings(folder: str, size: int, accumulation: int) -> dict[str, Any]:
@@ -105,6 +131,8 @@ def built(name: str, folder: str, clock: Clock) -> Any:
     from workbench.engine import packing, trainer
     from workbench.engine.loop import Loop
 
+    if name.startswith("encoder"):
+        return _encoder(name, folder, clock)
     data, (size, accumulation) = rows(), VARIANTS[name]
     values = settings(folder, size, accumulation)
     model = model_of("bf16" in name)
@@ -117,6 +145,23 @@ def built(name: str, folder: str, clock: Clock) -> Any:
     if "groups" in name:
         values["train_sampling_strategy"] = "group_by_length"
     return Trainer(model, TrainingArguments(**values), pad, trainer.Rows(data), callbacks=[clock])
+
+
+def _encoder(name: str, folder: str, clock: Clock) -> Any:
+    """Padded to the longest of 16 random rows, or of 16 of like length."""
+    from transformers import Trainer, TrainingArguments
+
+    from workbench.engine import trainer
+    from workbench.engine.loop import Loop
+    from workbench.engine.order import LikeLengths
+
+    data, values = labelled(), settings(folder, 16, 1)
+    values["max_steps"] = 36 + SKIP
+    if "ours" not in name:
+        return Trainer(encoder(), TrainingArguments(**values), pad, trainer.Rows(data), callbacks=[clock])
+    order = LikeLengths([len(row["input_ids"]) for row in data], 16, seed=42)
+    made = Loop if "loop" in name else trainer.build
+    return made(encoder(), values, (trainer.Rows(data, order), None), (pad, pad), clock)
 
 
 def _trl(model: Any, data: list[dict[str, Any]], values: dict[str, Any], clock: Clock) -> Any:
@@ -200,14 +245,14 @@ def report(found: dict[str, list[dict[str, Any]]]) -> None:
     ratios = {
         f"{mine} / {plain}": round(pace[mine] / pace[plain], 2)
         for mine in pace
-        if mine.startswith("ours")
+        if "ours" in mine
         for plain in pace
-        if not plain.startswith("ours")
+        if "ours" not in plain and plain.startswith("encoder") == mine.startswith("encoder")
     }
     print(
         json.dumps(
             {
-                "name": "padding",
+                "name": "training",
                 "ratios": ratios,
                 "loss_apart": {name: round(value, 6) for name, value in apart.items()},
                 "detail": table,
