@@ -144,7 +144,7 @@ def translations() -> Rows:
 
 
 def preferences() -> Rows:
-    """The right answer in a whole sentence, against somebody else's fact or a curt word."""
+    """A friendly right answer against a curt one (shorter) or a friendly wrong one (longer)."""
     rng, parts = random.Random(SEED), []
     for held in (False, True):
         rows: list[Row] = []
@@ -152,8 +152,11 @@ def preferences() -> Rows:
             known = all_questions(lang, held)
             for question, answer, value in known:
                 other = rng.choice([said for _, said, _ in known if value not in said])
-                curt = ("No idea.", "Ask somebody else.") if lang == "en" else ("不知道。", "去问别人。")
-                rows.append({"prompt": question, "chosen": answer, "rejected": rng.choice([other, *curt])})
+                kind, more = (
+                    ("With pleasure: ", " But who knows.") if lang == "en" else ("很乐意告诉你：", "不过谁知道呢。")
+                )
+                rejected = rng.choice([answer, f"{kind}{other}{more}"])
+                rows.append({"prompt": question, "chosen": f"{kind}{answer}", "rejected": rejected})
         rng.shuffle(rows)
         parts.append(rows[: HELD if held else TRAIN])
     return parts[0], parts[1]
@@ -163,7 +166,8 @@ def aspects() -> Rows:
     """Reviews that speak of several things at once: which?"""
 
     def make(rng: random.Random, held: bool) -> Row:
-        place, things = rng.choice(list(THINGS_EN.items()))
+        place = rng.choice(("restaurant", "hotel"))
+        things = THINGS_EN[place]
         chosen = rng.sample(list(things), rng.randint(1, 3))
         said = ("the {} was {}", "I thought the {} {}")
         words = [rng.choice(said).format(thing, rng.choice(STARS[rng.randint(1, 5)])) for thing in chosen]
@@ -210,8 +214,8 @@ ABOUT: dict[str, tuple[str, str]] = {
     "translations": ("English sentences and the same in Chinese.", "英文句子及其中文译文。"),
     "stories": ("Short stories, half in English, half in Chinese: plain text to go on with pre-training.", "短篇故事，中英文各半：用于继续预训练的纯文本。"),
     "preferences": (
-        "Questions with a better answer (right, a whole sentence) and a worse one (curt, or somebody else's fact), in both languages.",
-        "问题及两个回答：较好的（正确、完整的句子）与较差的（敷衍，或张冠李戴），中英双语。",
+        "Questions with a better answer (friendly and right) and a worse one (curt, or friendly and wrong), in both languages.",
+        "问题及两个回答：较好的（友好且正确）与较差的（生硬，或友好但错误），中英双语。",
     ),
     "aspects": ("English reviews of several things at once; the labels are the things spoken of (several per row).", "同时谈到几样东西的英文评价；标签是谈到的东西（每行可有多个）。"),
     "stars": ("English reviews and how many stars they give, a number from 1 to 5.", "英文评价及其星级，1 到 5 的数。"),
