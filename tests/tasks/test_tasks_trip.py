@@ -9,7 +9,7 @@ import matrix
 import pytest
 
 from workbench.core.errors import Unusable, UserError
-from workbench.core.events import EventWriter
+from workbench.core.events import EventWriter, read
 from workbench.core.metric import METRICS
 from workbench.core.recipe import parse
 from workbench.core.run import Run, create
@@ -38,7 +38,7 @@ def finished(folder: Path, kind: str, changes: dict[str, Any]) -> Run:
     family = changes.get("family", SMALL[task.families[0]])
     recipe = parse(
         {
-            "task": {"kind": kind, "max_length": 64, **changes.get("task", {})}, "model": {"id": str(matrix.model_folder(family))},
+            "task": {"kind": kind, "max_length": 96, **changes.get("task", {})}, "model": {"id": str(matrix.model_folder(family))},
             "method": changes.get("method", "lora"), "data": {"dataset": changes.get("data", task.sample), "max_rows": 16},
             "training": {"max_steps": 2, "per_device_train_batch_size": 4}, "compute": {"threads": 1},
             "evaluation": {"max_rows": 8, "samples": 1, "max_new_tokens": 4, "generated": 2},
@@ -102,3 +102,10 @@ def test_only_one_kind_of_answer_is_learned() -> None:
         check({"a": "text", "b": "label", "c": "score"}, "abc", TASKS.get("text-classification"))
     with pytest.raises(UserError, match="label / labels / score"):
         check({"a": "text"}, "a", TASKS.get("text-classification"))
+
+
+def test_pairs_too_long_for_the_limit_are_counted_and_none_left_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="within 16 tokens"):
+        finished(tmp_path / "none", "reward", {"task": {"max_length": 16}})
+    run = finished(tmp_path / "some", "reward", {})
+    assert any("left out" in event.get("en") for event in read(run.events_path)[0] if event.kind == "note")

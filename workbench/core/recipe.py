@@ -13,9 +13,10 @@ from workbench.core.errors import UserError, shorten
 from workbench.core.files import write_text
 from workbench.core.knob import Section, explain, knob
 from workbench.core.method import METHODS, MethodSection
-from workbench.core.sections import ComputeSection, EvaluationSection, TrainingSection
+from workbench.core.sections import ComputeSection, EvaluationSection
 from workbench.core.task import TASKS, TaskSection
 from workbench.core.text import Text
+from workbench.core.training import TrainingSection
 
 
 class ModelSection(Section):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.task import Row
+from workbench.core.text import Text
 from workbench.engine.trainer import Watchful
 
 Settings = dict[str, Any]
@@ -35,12 +36,29 @@ def build(session: Any, settings: Settings, rows: Sequence[Row], held: Sequence[
         processing_class=session.tokenizer,
         callbacks=[callback],
     )
+    _count(session, len(data[0]), len(trainer.train_dataset))
     trainer.remove_callback(PrinterCallback)
     callback.trainer = trainer
     for value in session.model.parameters():
         if value.requires_grad and session.precision == "fp32":
             value.data = value.data.float()  # TRL holds what is trained beside 4-bit weights in bf16
     return trainer
+
+
+def _count(session: Any, given: int, kept: int) -> None:
+    """TRL leaves pairs out that are longer than the limit (a reward must read the whole answer); that is said."""
+    from workbench.engine.session import nothing_left
+
+    if not kept:
+        raise nothing_left(session.recipe)
+    if kept < given:
+        limit = session.recipe.task.max_length
+        session.stage.note(
+            Text(
+                f"{given - kept} of {given} pairs are longer than {limit} tokens and are left out; a larger task.max_length keeps them.",
+                f"{given} 对中有 {given - kept} 对超过 {limit} 个词元，已略过；调大 task.max_length 即可保留。",
+            )
+        )
 
 
 def _held_twice(session: Any) -> bool:

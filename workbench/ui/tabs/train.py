@@ -12,8 +12,9 @@ from workbench.core.errors import UserError
 from workbench.core.method import METHODS
 from workbench.core.preset import all_presets
 from workbench.core.recipe import Recipe
-from workbench.core.sections import ComputeSection, EvaluationSection, TrainingSection
+from workbench.core.sections import ComputeSection, EvaluationSection
 from workbench.core.task import TASKS
+from workbench.core.training import TrainingSection
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.engine import supervisor
