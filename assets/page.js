@@ -12,7 +12,14 @@
     document.querySelectorAll("#lang a").forEach((a) => { a.hash = page; });
     window.dispatchEvent(new Event("resize")); // a chart drawn while hidden takes its width now
   }
-  window.wbGo = (page) => { if (location.hash !== "#" + page) location.hash = page; show(); window.scrollTo(0, 0); };
+  let drawn = -1, waiting = null; // the pulse at which the form of the Train page was last drawn; the pulse somebody waits for
+  window.wbGo = (page) => { waiting = null; if (location.hash !== "#" + page) location.hash = page; show(); window.scrollTo(0, 0); };
+  window.wbDrawn = (mark) => { drawn = Number(mark.split(" ")[0]); if (waiting !== null && drawn >= waiting) window.wbGo("train"); };
+  window.wbTrain = (pulse) => { // only once its form shows what was chosen, so that nothing typed there is overwritten
+    if (drawn >= pulse) { window.wbGo("train"); return; }
+    waiting = pulse;
+    setTimeout(() => { if (waiting === pulse) window.wbGo("train"); }, 8000);
+  };
   window.wbField = (path) => {
     const field = document.getElementById("field-" + path.replaceAll(".", "-"));
     if (field) { field.scrollIntoView({ block: "center" }); const input = field.querySelector("input,textarea"); if (input) input.focus(); }

@@ -1,4 +1,5 @@
-"""A small Hub on loopback for tests: models under ROOT/owner/name, datasets under ROOT/datasets/owner/name.
+"""A small Hub on loopback for tests: models under ROOT/owner/name, datasets under ROOT/datasets/owner/name. It answers
+ModelScope's questions, too.
 
 Point HF_ENDPOINT at `hub.url`. `hub.fault` is one of 401, 403, 404, 500, "hang", "truncate", "corrupt" (or None) and `hub.rate` a throttle in
 KB/s; both may be changed while it runs. `hub.requests` is what was asked, `hub.tokens` the Authorization headers.
@@ -51,6 +52,10 @@ def _blob(path: Path) -> dict[str, Any]:
     return facts
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return [(path.relative_to(folder).as_posix(), _blob(path)) for path in found]
@@ -95,6 +100,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(body=True)
 
+    def do_PUT(self) -> None:
+        """ModelScope's search."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.hub.requests.append(f"PUT {self.path}")
+        names = [(p.parent.name, p.name) for p in sorted(self.hub.root.glob("*/*")) if asked["Name"] in p.name]
+        models = [{"Path": owner, "Name": name, "Downloads": 7, "Stars": 1} for owner, name in names]
+        self._json({"Code": 200, "Data": {"Model": {"Models": models[: asked["PageSize"]]}}})
+
     def _answer(self, body: bool) -> None:
         address = urlsplit(self.path)
         path = unquote(address.path).strip("/")
@@ -110,7 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         elif isinstance(fault, int):
             self._error(fault, {401: "", 403: "GatedRepo", 404: "RepoNotFound"}.get(fault, ""))
         elif is_file:
-            self._file(path, body, fault)
+            self._file(path.removeprefix("models/"), body, fault)
+        elif path.startswith("api/v1/models/"):
+            self._modelscope(path.split("/"), parse_qs(address.query))
         else:
             self._api(path, parse_qs(address.query))
         return None
@@ -129,6 +144,16 @@ class Handler(BaseHTTPRequestHandler):
         if len(parts) > 5 and parts[5] not in ("main", COMMIT):
             return self._error(404, "RevisionNotFound")
         return self._json(_tree(folder) if parts[4:5] == ["tree"] else _info("/".join(parts[2:4]), folder))
+
+    def _modelscope(self, parts: list[str], query: dict[str, list[str]]) -> None:
+        folder = self.hub.repo("models", "/".join(parts[3:5]))
+        if folder is None or query["Revision"] != ["master"]:
+            return self._error(404, "")
+        rows = [
+            {"Path": path, "Name": path.split("/")[-1], "Type": "blob", "Size": facts["size"], "Sha256": _digest(folder / path)}
+            for path, facts in _files(folder)
+        ]  # fmt: skip
+        return self._json({"Code": 200, "Data": {"Files": [{"Path": "sub", "Type": "tree", "Size": 0}, *rows]}})
 
     def _file(self, path: str, body: bool, fault: int | str | None) -> None:
         before, _, rest = path.partition("/resolve/")

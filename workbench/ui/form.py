@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -77,9 +77,16 @@ class Form:
         value = self.draft.get(f"{base}.{name}")
         return field.default if value is None else value
 
-    def refresh(self) -> list[Any]:
-        """Updates that bring every field in line with the draft."""
-        return [gr.update(value=self.value(path, self._field(path))) for path in self.fields]
+    def refresh(self, shown: Sequence[Any]) -> list[Any]:
+        """Updates that bring the fields in line with the draft. A field that shows (`shown`, in the order of `fields`)
+        what the draft says stays untouched: somebody may be typing in it."""
+        return [self._drawn(path, now) for path, now in zip(self.fields, shown, strict=True)]
+
+    def _drawn(self, path: str, now: Any) -> Any:
+        value = self.value(path, self._field(path))
+        if value == now:
+            return gr.skip()
+        return gr.update(value=value, info=self._info(path), elem_classes=[])
 
     def group_updates(self, part: str) -> list[Any]:
         """Updates that show the groups of the chosen kind only."""

@@ -27,7 +27,7 @@ def build(page: Page) -> None:
     page.mark.change(lambda: _road(page), None, [road], show_progress="hidden", queue=False)
     for preset, button in zip(samples, buttons, strict=True):
         button.click(partial(_use, page, preset), [page.pulse], [page.pulse], queue=False).then(
-            None, None, None, js="() => wbGo('train')"
+            None, [page.pulse], None, js="wbTrain"
         )
 
 

@@ -72,13 +72,14 @@ def build(page: Page) -> None:
                 cancel = gr.Button(words("cancel"), variant="stop", visible=False, elem_id="cancel-download")
             parts.build(page, name)
     shelf.build(page, name)
-    page.view(lambda: page.draft.get("model.id"), [], [name])
+    told = gr.State(None)  # the draft's model when the box last followed it: a name being typed is left alone
+    page.view(lambda known: _follow(page, known), [told], [name, told])
     shown = [about, get, said]
     for entry, button in zip(catalog.STARTERS, starters, strict=True):
         button.click(partial(str, entry.kind), None, [name], queue=False)
     name.change(lambda value: _look(page, value), [name], shown, show_progress="hidden")
     use.click(lambda value, pulse: _use(page, value, pulse), [name, page.pulse], [said, page.pulse], queue=False).then(
-        None, [said], None, js="(said) => { if (!said) wbGo('train'); }"
+        None, [said, page.pulse], None, js="(said, pulse) => { if (!said) wbTrain(pulse); }"
     )
     get.click(lambda value: _get(page, fetch, value), [name], [said])
     cancel.click(fetch.cancelled.set, None, None, queue=False)
@@ -86,6 +87,11 @@ def build(page: Page) -> None:
     page.tick.tick(
         lambda old: _watch(page, fetch, old), [seen], [bar, cancel, seen], queue=False, show_progress="hidden"
     )
+
+
+def _follow(page: Page, known: str | None) -> list[Any]:
+    chosen = page.draft.get("model.id")
+    return [gr.skip() if chosen == known else chosen, chosen]
 
 
 def _look(page: Page, value: str) -> list[Any]:

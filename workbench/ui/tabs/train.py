@@ -35,7 +35,8 @@ def build(page: Page) -> None:
     form = Form(words, page.draft)
     with gr.Row(elem_classes="two"):
         with gr.Column(scale=2, min_width=320):
-            _recipes(page)
+            turn = gr.State(0)  # rises with every choice that changes the whole form; known here before the page hears of it
+            _recipes(page, turn)
             task, method = _kinds(page)
             _fields(page, form)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
@@ -43,10 +44,10 @@ def build(page: Page) -> None:
             notice = gr.HTML(padding=False)
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             ahead.build(page)
-    _wire(page, form, (task, method), (preview, notice, start))
+    _wire(page, form, (task, method, turn), (preview, notice, start))
 
 
-def _recipes(page: Page) -> None:
+def _recipes(page: Page, turn: Any) -> None:
     """Every preset by the memory it needs; choosing one fills the form."""
     words, sizes = page.words, {"cpu": "CPU"}
     presets = {preset.kind: preset for preset in all_presets()}
@@ -56,12 +57,12 @@ def _recipes(page: Page) -> None:
     ]  # fmt: skip
     chosen = gr.Dropdown(names, value=None, label=words("start_from"), info=words("start_from_help"), elem_id="start-from", interactive=True)  # fmt: skip
 
-    def fill(kind: str | None, pulse: float) -> float:
+    def fill(kind: str | None, pulse: float, turn: int) -> tuple[float, int]:
         if kind in presets:
             page.draft.fill(presets[kind].recipe.dump())
-        return pulse + 1
+        return pulse + 1, turn + 1
 
-    chosen.input(fill, [chosen, page.pulse], [page.pulse], queue=False)
+    chosen.input(fill, [chosen, page.pulse, turn], [page.pulse, turn], queue=False)
 
 
 def _kinds(page: Page) -> tuple[Any, Any]:
@@ -105,21 +106,26 @@ def _fields(page: Page, form: Form) -> None:
         form.section("evaluation", EvaluationSection, True)
 
 
-def _wire(page: Page, form: Form, kinds: tuple[Any, Any], right: tuple[Any, Any, Any]) -> None:
-    task, method = kinds
+def _wire(page: Page, form: Form, kinds: tuple[Any, Any, Any], right: tuple[Any, Any, Any]) -> None:
+    task, method, turn = kinds
     preview, notice, start = right
     groups = [group for part in ("task", "method") for _, group in form.groups.get(part, [])]
     page.view(lambda: [page.draft.get("task.kind"), gr.update(choices=_methods(page), value=page.draft.get("method.kind"), info=_help(page))], [], [task, method])  # fmt: skip
-    page.view(lambda: [*form.refresh(), *_groups(form)], [], [*form.components, *groups])
+    drawn = gr.Textbox("", visible=False)  # the pulse and the turn whose settings the form shows
+    page.view(
+        lambda pulse, turn, *shown: [_mark(pulse, turn), *form.refresh(shown), *_groups(form)],
+        [page.pulse, turn, *form.components],
+        [drawn, *form.components, *groups],
+    )
+    drawn.change(None, [drawn], None, js="wbDrawn")
     page.view(lambda: [_preview(page), "", _label(page)], [], [preview, notice, start])
-    raised = {"inputs": [task, page.pulse], "outputs": [page.pulse], "queue": False}
-    task.input(lambda kind, pulse: _choose(page.draft.choose_task, kind, pulse), **raised)
-    raised["inputs"] = [method, page.pulse]
-    method.input(lambda kind, pulse: _choose_other(page, kind, pulse), **raised)
+    raised = [page.pulse, turn]
+    task.input(lambda kind, *now: _choose(page.draft.choose_task, kind, *now), [task, *raised], raised, queue=False)
+    method.input(lambda kind, *now: _choose_other(page, kind, *now), [method, *raised], raised, queue=False)
     form.wire(lambda: [_preview(page), "", _label(page)], [preview, notice, start])
     start.click(
-        lambda pulse, *values: _start(page, form, pulse, values),
-        [page.pulse, *form.components],
+        lambda pulse, turn, seen, *shown: _start(page, form, pulse, shown if seen == _mark(pulse, turn) else None),
+        [page.pulse, turn, drawn, *form.components],
         [notice, page.run, page.pulse],
     ).then(None, [page.run, notice], None, js="(run, notice) => { if (!notice) wbGo('runs'); }")
 
@@ -128,14 +134,20 @@ def _groups(form: Form) -> list[Any]:
     return [*form.group_updates("task"), *form.group_updates("method")]
 
 
-def _choose(choose: Any, kind: str, pulse: float) -> float:
+def _mark(pulse: float, turn: int) -> str:
+    return f"{pulse:g} {turn}"
+
+
+def _choose(choose: Any, kind: str, pulse: float, turn: int) -> tuple[float, int]:
     choose(kind)
-    return pulse + 1
+    return pulse + 1, turn + 1
 
 
-def _choose_other(page: Page, kind: str, pulse: float) -> float:
+def _choose_other(page: Page, kind: str, pulse: float, turn: int) -> tuple[float, int]:
     """A method that is chosen already keeps the settings it has: a dropdown speaks up when it is merely left."""
-    return pulse if kind == page.draft.get("method.kind") else _choose(page.draft.choose_method, kind, pulse)
+    if kind == page.draft.get("method.kind"):
+        return pulse, turn
+    return _choose(page.draft.choose_method, kind, pulse, turn)
 
 
 def _label(page: Page) -> Any:
@@ -148,10 +160,14 @@ def _label(page: Page) -> Any:
     return gr.update(value=page.words(key))
 
 
-def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...]) -> Any:
-    """Check everything, then hand the recipe to the supervisor; the run's folder exists when this returns."""
+def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...] | None) -> Any:
+    """Check everything, then hand the recipe to the supervisor; the run's folder exists when this returns.
+
+    `values` is None while the form still shows the settings of before: what was chosen since counts, not what is seen.
+    """
     try:
-        form.take(values)
+        if values is not None:
+            form.take(values)
         run = supervisor.start(page.workspace, page.draft.recipe())
     except UserError as error:
         return problem(error, page.words.lang), gr.skip(), gr.skip()
