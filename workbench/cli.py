@@ -10,6 +10,7 @@ from workbench import commands, commands_ahead
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
+from workbench.models import source
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +95,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         handlers = {**commands.HANDLERS, **commands_ahead.HANDLERS}
-        return handlers[arguments.verb](Workspace(arguments.workspace), arguments)
+        workspace = Workspace(arguments.workspace)
+        source.apply(workspace)
+        return handlers[arguments.verb](workspace, arguments)
     except UserError as error:
         print(error.say(terminal_lang()), file=sys.stderr)
         return 2

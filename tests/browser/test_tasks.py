@@ -53,7 +53,9 @@ def test_methods_that_do_not_fit_come_last(visit: Callable[..., Any]) -> None:
     assert crossed == sorted(crossed)
 
 
-def test_start_pressed_before_the_form_has_followed_takes_what_was_chosen(visit: Callable[..., Any], workbench: Any) -> None:
+def test_start_pressed_before_the_form_has_followed_takes_what_was_chosen(
+    visit: Callable[..., Any], workbench: Any
+) -> None:
     page = visit("/en/#train")
     choose(page, "start-from", "Find names and places")
     page.locator("#page-train dl.facts", has_text="people-and-places").wait_for()

@@ -5,16 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matrix
 import pytest
+from engineruns import run_with, told
 
-from workbench.core.events import EventWriter
-from workbench.core.recipe import parse
-from workbench.core.run import Run, create
-from workbench.core.task import TASKS
-from workbench.core.workspace import Workspace
-from workbench.engine.session import train
-from workbench.engine.stage import Stage
+from workbench.core.run import Run
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,31 +20,6 @@ SETTINGS: list[dict[str, Any]] = [
     {"lr_scheduler_type": "constant_with_warmup", "max_grad_norm": 0.05, "optim": "adamw_torch_fused"},
     {"lr_scheduler_type": "constant", "gradient_checkpointing": True, "max_grad_norm": 0},
 ]
-
-
-def run_with(folder: Path, engine: str, training: dict[str, Any], **changes: Any) -> Run:
-    """A run in this process."""
-    kind = changes.get("task", "chat")
-    family = changes.get("family", "llama")
-    recipe = parse(
-        {
-            "task": {"kind": kind, "max_length": 48}, "model": {"id": str(matrix.model_folder(family))},
-            "method": changes.get("method", "lora"), "data": {"dataset": TASKS.get(kind).sample, "max_rows": 40},
-            "training": {"engine": engine, "max_steps": 50, "per_device_train_batch_size": 4, "learning_rate": 5e-3, "eval_steps": 20, **training},
-            "evaluation": {"max_rows": 12, "samples": 0}, "compute": {"threads": 1, **changes.get("compute", {})},
-        }
-    )  # fmt: skip
-    run = create(Workspace(folder / engine), recipe)
-    writer = EventWriter(run.events_path)
-    try:
-        train(Stage(run, writer))
-    finally:
-        writer.close()
-    return run
-
-
-def told(run: Run, kind: str, key: str) -> list[float]:
-    return [event.get(key) for event in run.events()[0] if event.kind == kind]
 
 
 def same(one: Run, other: Run, within: float = 1e-5) -> None:

@@ -42,7 +42,7 @@ def test_a_broken_download_goes_on_and_a_damaged_one_is_refused(workspace: Works
     scope.fault, scope.only_files = "truncate", True
     with pytest.raises(UserError, match="broke"):
         get(workspace)
-    held = sum(path.stat().st_size for path in (workspace.models / ".someone--small-model.part").glob("*.safetensors*"))
+    held = sum(path.stat().st_size for path in (workspace.models / ".someone--small-model.part").glob("*.incomplete"))
     assert held > 0
     scope.fault = "corrupt"
     with pytest.raises(UserError, match="damaged"):
@@ -63,7 +63,9 @@ def test_it_is_searched(scope: Hub) -> None:
     assert (found.id, found.note.en) == ("some/llama-one", "↓ 7 · ♥ 1")
 
 
-def test_the_setting_is_kept_and_the_environment_comes_first(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_is_kept_and_the_environment_comes_first(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "")
     assert source.current() == source.HUGGING_FACE
     source.choose(workspace, "https://modelscope.cn/")
@@ -77,7 +79,9 @@ def test_the_setting_is_kept_and_the_environment_comes_first(workspace: Workspac
 
 
 @pytest.mark.parametrize("address", ["", "modelscope", "ftp://a.example", "https://", "file:///etc/passwd"])
-def test_a_wrong_address_is_refused_and_nothing_changes(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_wrong_address_is_refused_and_nothing_changes(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
     with pytest.raises(UserError, match="web address"):
         source.choose(workspace, address)

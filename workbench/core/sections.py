@@ -37,6 +37,56 @@ class ComputeSection(Section):
         ),
         advanced=True,
     )
+    attn_implementation: str = knob(
+        "auto",
+        Text("Attention", "注意力实现"),
+        Text(
+            "auto: PyTorch's fused attention (SDPA) where the model has it. Rows laid end to end use one kernel on a GPU by "
+            "themselves. eager is the plain formula: slower, always with padding.",
+            "auto：模型支持时用 PyTorch 的融合注意力（SDPA）；首尾相接的批次在 GPU 上会自动用单个内核。eager 是原始公式：更慢，且总是填充。",
+        ),
+        choices=(
+            ("auto", Text("auto", "自动")),
+            ("sdpa", Text("SDPA", "SDPA")),
+            (
+                "flash_attention_2",
+                Text("FlashAttention 2 (GPU, package flash-attn)", "FlashAttention 2（GPU，需 flash-attn）"),
+            ),
+            ("eager", Text("eager", "eager（原始公式）")),
+        ),
+        advanced=True,
+    )
+    torch_compile: bool = knob(
+        False,
+        Text("Compile the layers", "编译模型层"),
+        Text(
+            "Translates the repeated layers into faster code: minutes at the start of a long run on a GPU that come back "
+            "later. Off, because it was slower on CPUs (BENCHMARKS). Needs a C++ compiler, on a GPU triton.",
+            "把重复的层编译成更快的代码：开头要花几分钟，适合 GPU 上的长时间训练。默认关闭，因为在 CPU 上实测更慢（见 BENCHMARKS）。"
+            "需要 C++ 编译器，GPU 上需要 triton。",
+        ),
+        advanced=True,
+    )
+    use_liger_kernel: bool = knob(
+        False,
+        Text("Liger kernels", "Liger 内核"),
+        Text(
+            "Fused kernels for Llama-like models on NVIDIA GPUs, where the package liger-kernel is installed; elsewhere the run "
+            "goes without and says so.",
+            "用于 NVIDIA GPU 上 Llama 类模型的融合内核，需要安装 liger-kernel；否则训练不使用它，并给出提示。",
+        ),
+        advanced=True,
+    )
+    tf32: bool = knob(
+        True,
+        Text("TF32 (GPU)", "TF32（GPU）"),
+        Text(
+            "fp32 products of NVIDIA GPUs from Ampere on with 10 bits after the point: several times as fast, differences in "
+            "the fourth digit. A CPU does not know it.",
+            "在 Ampere 及更新的 NVIDIA GPU 上以 10 位尾数计算 fp32 乘法：快数倍，差别在第四位。CPU 不受影响。",
+        ),
+        advanced=True,
+    )
     threads: int = knob(
         0,
         Text("CPU threads", "CPU 线程"),

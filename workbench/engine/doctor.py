@@ -12,6 +12,7 @@ import psutil
 
 from workbench import ASSETS
 from workbench.core.workspace import Workspace
+from workbench.engine.speed import GEARS, lacking
 
 PACKAGES = (
     "gradio",
@@ -30,13 +31,15 @@ def examine(workspace: Workspace) -> dict[str, Any]:
     """Facts by name."""
     import torch
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "free_disk_gb": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+        "gpu": torch.cuda.get_device_name(0) if device == "cuda" else "none",
+        **{gear: why.en if (why := lacking(gear, device)) else "ready" for gear in GEARS},
         "starter_encoder": (ASSETS / "models" / "all-MiniLM-L6-v2" / "model.safetensors").is_file(),
         "starter_chat": (ASSETS / "models" / "lumo" / "model.safetensors").is_file(),
         **{name: installed(name) for name in PACKAGES},

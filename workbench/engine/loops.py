@@ -43,7 +43,7 @@ def batches(session: Any) -> tuple[Any, Any]:
     if packing.packable(session.model, inputs):
         undo = packing.enable(session.model)
         if packing.same_loss(session.model, inputs, pad, session.device):
-            session.undo = undo
+            session.undo.append(undo)
             return (packing.pack, pad), None
         undo()
     lengths = [len(row["input_ids"]) for row in inputs]

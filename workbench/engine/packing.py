@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from workbench.engine import varlen
+
 IGNORED = -100
 NAME = "rows_apart"
 NEAR = 1e-3
@@ -32,6 +34,8 @@ def packable(model: Any, inputs: Sequence[dict[str, Any]]) -> bool:
     if any(getattr(each, "is_prompt_learning", False) for each in getattr(model, "peft_config", {}).values()):
         return False  # virtual tokens would have to stand before every row
     able = inspect.signature(base.forward).parameters
+    if getattr(config, "_attn_implementation", None) == "eager":
+        return False  # chosen on purpose, or all the model can
     plain = not any(getattr(config, name, None) for name in ("attn_logit_softcapping", "attention_chunk_size"))
     longest = max(len(item["input_ids"]) for item in inputs)
     near = (
@@ -46,7 +50,8 @@ def enable(model: Any) -> Callable[[], None]:
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    ALL_ATTENTION_FUNCTIONS.register(NAME, rows_apart)
+    if NAME not in ALL_ATTENTION_FUNCTIONS:
+        ALL_ATTENTION_FUNCTIONS.register(NAME, rows_apart)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)  # padded batches still need their mask
     base = _unwrapped(model)
     was = base.config._attn_implementation
@@ -61,6 +66,8 @@ def rows_apart(module: Any, query: Any, key: Any, value: Any, attention_mask: An
     if attention_mask is None or attention_mask.dtype != torch.int32:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     lengths, kind = attention_mask.flatten().tolist(), query.dtype
+    if varlen.usable(query, key, options):
+        return varlen.attend(query, key, value, lengths, options.get("scaling")), None
     if query.device.type == "cpu":  # its backward pass is twice as fast there in fp32
         query, key, value = query.float(), key.float(), value.float()
     parts = zip(*(each.split(lengths, dim=2) for each in (query, key, value)), strict=True)

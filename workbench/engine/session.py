@@ -16,7 +16,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import tokens
+from workbench.engine import speed, tokens
 from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
@@ -40,8 +40,8 @@ class Session:
     options: dict[str, Any] = field(default_factory=dict)
     train: Encoded = field(default_factory=Encoded)
     training: dict[str, Any] = field(default_factory=dict)
-    undo: Callable[[], None] = field(default=lambda: None)
-    """Takes back what training changed of how the model attends."""
+    undo: list[Callable[[], None]] = field(default_factory=list)
+    """Takes back what training changed of how the model computes."""
 
     @cached_property
     def task(self) -> Any:
@@ -107,7 +107,15 @@ def load(session: Session) -> None:
     session.tokenizer = load_tokenizer(session.folder)
     session.options = session.task.model_options(session.material.train)
     dtype = base_dtype(session.device, session.precision, session.task, session.method)
-    options = {**session.options, **session.method.loading(session.recipe.method)}
+    compute = session.recipe.compute
+    for note in speed.left_out(compute, session.device):
+        session.stage.note(note)
+    speed.set_tf32(compute, session.device)
+    options = {
+        **session.options,
+        **session.method.loading(session.recipe.method),
+        **speed.attention(compute, session.device),
+    }
     session.model = load_model(session.folder, session.task, options, session.device, dtype)
     encode(session)
 
@@ -199,6 +207,7 @@ def fit(session: Session) -> None:
     session.model = session.method.apply(session.model, session.task, recipe.method)
     session.model.train()
     tell_model(session)
+    session.undo += speed.shift_up(session.model, recipe.compute, session.device)
     reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
     reporter.plan = lambda steps: session.method.plan(session.model, steps)
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
@@ -209,7 +218,8 @@ def fit(session: Session) -> None:
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
     loop.train()
-    session.undo()
+    for undo in reversed(session.undo):
+        undo()
     preference.forget_reference(session.model)
     if not reporter.stopped and (step := reporter.best.restore(session.model)):
         stage.note(

@@ -1,6 +1,6 @@
 """Talking to the Hub through huggingface_hub: the listing, one file, and what its failures mean in two languages.
 
-The endpoint is HF_ENDPOINT as it is when called. A token is sent there only: the session drops it on a redirect to
+The endpoint is HF_ENDPOINT as it is when called; ModelScope is asked in its own way (workbench.models.modelscope). A token is sent there only: the session drops it on a redirect to
 another host.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workbench.core.errors import UserError, shorten
+from workbench.models import modelscope
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 PUBLIC = "https://huggingface.co"
@@ -27,7 +28,12 @@ class Short(Exception):
 
 def endpoint() -> str:
     """The Hub that is asked."""
-    chosen = (os.environ.get("HF_ENDPOINT") or PUBLIC).rstrip("/")
+    return checked(os.environ.get("HF_ENDPOINT") or PUBLIC)
+
+
+def checked(address: str) -> str:
+    """A web address without its last slash; UserError for anything else."""
+    chosen = address.rstrip("/")
     parts = urlsplit(chosen)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(
@@ -40,6 +46,8 @@ def endpoint() -> str:
 
 def listing(model_id: str, revision: str) -> Any:
     """Commit and files with sizes and digests, in one request."""
+    if modelscope.is_at(endpoint()):
+        return modelscope.listing(endpoint(), model_id, revision, TIMEOUT)
     from huggingface_hub import HfApi
 
     return HfApi(endpoint=endpoint()).model_info(model_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
@@ -48,6 +56,10 @@ def listing(model_id: str, revision: str) -> Any:
 @contextlib.contextmanager
 def open_file(model_id: str, name: str, commit: str, held: int) -> Iterator[Any]:
     """The body of one file from byte `held` on."""
+    if modelscope.is_at(endpoint()):
+        with modelscope.open_file(endpoint(), model_id, name, commit, held, TIMEOUT) as response:
+            yield response
+        return
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
@@ -120,9 +132,9 @@ def _refused(model_id: str, error: Exception, status: int) -> UserError:
 
 def _unreachable() -> UserError:
     return _error(
-        f"The Hub at {endpoint()} cannot be reached. Check the network, set HF_ENDPOINT to a mirror, or choose a starter "
-        "model or a local folder.",
-        f"无法连接 {endpoint()}。请检查网络、把 HF_ENDPOINT 设为镜像地址，或选择入门模型、本地文件夹。",
+        f"The Hub at {endpoint()} cannot be reached. Check the network, choose a mirror or ModelScope on the Model page "
+        "(or in HF_ENDPOINT), or take a starter model or a local folder.",
+        f"无法连接 {endpoint()}。请检查网络、在“模型”页（或用 HF_ENDPOINT）改选镜像或魔搭，或选择入门模型、本地文件夹。",
     )
 
 

@@ -16,7 +16,7 @@ from workbench.core.family import family
 from workbench.core.files import read_json
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.models import hub
+from workbench.models import hub, modelscope
 from workbench.models.facts import facts, read_config
 
 CATALOGUE = ASSETS / "catalogue.yaml"
@@ -99,7 +99,10 @@ def _cached() -> Iterator[tuple[str, Path]]:
 
 
 def search(text: str, kind: str = "") -> list[Entry]:
-    """Models of the Hub by words, most downloaded first, only those with safetensors; UserError when it cannot be asked."""
+    """Models by words: the Hub's most downloaded ones that have safetensors, or ModelScope's; UserError when it cannot be asked."""
+    if modelscope.is_at(hub.endpoint()):
+        with hub.explained(text):
+            return [_entry(model) for model in modelscope.search(hub.endpoint(), text, FOUND, hub.TIMEOUT)]
     from huggingface_hub import HfApi
 
     tags = {"decoder": "text-generation", "pair": "text2text-generation", "encoder": "fill-mask"}

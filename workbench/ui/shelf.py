@@ -8,8 +8,8 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.family import KINDS
-from workbench.models import shelf
-from workbench.ui.notices import hint, problem
+from workbench.models import shelf, source
+from workbench.ui.notices import fine, hint, problem
 from workbench.ui.page import Page
 
 SIZES = (0, 150, 700, 2000, 9000)
@@ -21,7 +21,9 @@ def build(page: Page, name: Any) -> None:
     words = page.words
     with gr.Accordion(words("shelf"), open=True, elem_id="shelf"):
         gr.HTML(hint(words("shelf_text")), padding=False)
-        source = gr.Radio([(words(f"shelf_{key}"), key) for key in SOURCES], value="catalogue", label=words("shelf_source"), elem_id="shelf-source", interactive=True)  # fmt: skip
+        with gr.Row(elem_classes="pair"):
+            listed = gr.Radio([(words(f"shelf_{key}"), key) for key in SOURCES], value="catalogue", label=words("shelf_source"), elem_id="shelf-source", interactive=True)  # fmt: skip
+            hub = gr.Dropdown([(words.say(text), address) for address, text in source.CHOICES], value=source.HUGGING_FACE, allow_custom_value=True, label=words("shelf_from"), info=words("shelf_from_help"), elem_id="shelf-hub", interactive=True)  # fmt: skip
         with gr.Row(elem_classes="pair"):
             kind = gr.Dropdown([(words("shelf_any"), ""), *((words.say(text), key) for key, text in KINDS.items())], value="", label=words("shelf_kind"), elem_id="shelf-kind", interactive=True)  # fmt: skip
             language = gr.Dropdown([(words("shelf_any"), ""), ("English", "en"), ("中文", "zh")], value="", label=words("shelf_language"), elem_id="shelf-language", interactive=True)  # fmt: skip
@@ -33,11 +35,29 @@ def build(page: Page, name: Any) -> None:
             value=_rows(page, shelf.catalogue()), headers=_headers(page), datatype="str", interactive=False, wrap=True,
             max_height=420, elem_id="shelf-table", show_label=False,
         )  # fmt: skip
-    inputs = [source, kind, language, size, text]
-    for field in (source, kind, language, size):
+    inputs = [listed, kind, language, size, text]
+    for field in (listed, kind, language, size):
         field.input(lambda *given: _list(page, *given), inputs, [table, said], show_progress="hidden")
     text.submit(lambda *given: _list(page, "hub" if given[4] else given[0], *given[1:]), inputs, [table, said])
+    hub.input(lambda address: _ask_there(page, address), [hub], [said], queue=False)
+    page.view(_asked, [], [hub])
     table.select(_pick, None, [name], queue=False)
+
+
+def _asked() -> Any:
+    """Where models come from now, however that was said."""
+    try:
+        return source.current()
+    except UserError:
+        return gr.skip()
+
+
+def _ask_there(page: Page, address: str) -> str:
+    try:
+        source.choose(page.workspace, address)
+    except UserError as error:
+        return problem(error, page.words.lang)
+    return fine(page.words("shelf_from_chosen", address=source.current()))
 
 
 def _headers(page: Page) -> list[str]:

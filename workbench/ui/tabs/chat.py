@@ -146,7 +146,7 @@ def _probe(page: Page) -> dict[str, Any]:
             placeholder=words("try_placeholder"),
         )
         pair = gr.Textbox(label=words("second_text"), lines=3, elem_id="try-pair", interactive=True, visible=False)
-        go = gr.Button(words("classify"), variant="primary", elem_id="try-go")
+        go = gr.Button(words("try_go"), variant="primary", elem_id="try-go")
         bars = gr.Plot(visible=False, show_label=False, elem_id="try-bars")
         said = gr.HTML(padding=False, elem_id="try-said")
     return {"panel": panel, "text": text, "pair": pair, "go": go, "bars": bars, "said": said}

@@ -35,7 +35,9 @@ def build(page: Page) -> None:
     form = Form(words, page.draft)
     with gr.Row(elem_classes="two"):
         with gr.Column(scale=2, min_width=320):
-            turn = gr.State(0)  # rises with every choice that changes the whole form; known here before the page hears of it
+            turn = gr.State(
+                0
+            )  # rises with every choice that changes the whole form; known here before the page hears of it
             _recipes(page, turn)
             task, method = _kinds(page)
             _fields(page, form)
