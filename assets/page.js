@@ -42,9 +42,28 @@
     if (event.key === "Escape" && typing) typing.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const map = { l: "learn", d: "data", m: "model", t: "train", r: "runs", e: "evaluate", c: "chat" };
+    const box = event.key === "/" && wanted() === "train" && document.getElementById("find-setting");
+    if (box) { event.preventDefault(); box.focus(); box.scrollIntoView({ block: "center" }); }
     if (event.key === "g") armed = Date.now();
     else if (Date.now() - armed < 1200 && map[event.key]) { armed = 0; window.wbGo(map[event.key]); }
   });
+  let unfolded = false; // whether the fold of advanced settings was opened by a search
+  function find() { // only the fields with every word of the box stay, wherever they are
+    const box = document.getElementById("find-setting"), fold = document.querySelector("#advanced > button");
+    if (!box) return;
+    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const open = fold && fold.classList.contains("open");
+    if (fold && words.length && !open) { unfolded = true; fold.click(); }
+    if (fold && !words.length && open && unfolded) { unfolded = false; fold.click(); }
+    let left = 0;
+    document.querySelectorAll("#page-train [id^=field-]").forEach((field) => {
+      const text = field.textContent.toLowerCase(), fits = words.every((word) => text.includes(word));
+      field.classList.toggle("gone", !fits);
+      left += fits;
+    });
+    box.parentElement.querySelector("small").hidden = left > 0;
+  }
+  document.addEventListener("input", (event) => { if (event.target.id === "find-setting") { find(); setTimeout(find, 150); setTimeout(find, 600); } });
   window.addEventListener("hashchange", show);
   const ready = () => { theme(); show(); };
   if (document.body) ready(); else document.addEventListener("DOMContentLoaded", ready);

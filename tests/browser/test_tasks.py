@@ -92,3 +92,22 @@ def test_a_row_of_the_list_is_taken_as_the_model(visit: Callable[..., Any]) -> N
     page.locator("#shelf-table [role=gridcell]", has_text="lumo").click()
     page.locator("#page-model .card", has_text="lumo").wait_for()
     assert page.locator("#model-id textarea, #model-id input").input_value() == "lumo"
+
+
+def test_a_setting_is_found_by_words_and_what_was_changed_is_named(visit: Callable[..., Any], workbench: Any) -> None:
+    page = visit("/en/#learn")
+    page.click("#sample-sentiment-en")
+    page.locator("#page-train h1").wait_for(state="visible")
+    page.keyboard.press("/")
+    page.keyboard.type("clipping")
+    page.locator("#field-training-max_grad_norm").wait_for(state="visible")
+    assert not page.locator("#field-training-learning_rate").is_visible()
+    assert not page.locator("#field-training-weight_decay").is_visible()
+    field(page, "training-max_grad_norm", 0.5)
+    page.locator("#page-train dl.facts", has_text="max_grad_norm 0.5").wait_for()
+    page.fill("#find-setting", "")
+    page.locator("#field-training-learning_rate").wait_for(state="visible")
+    page.locator("#field-training-weight_decay").wait_for(state="hidden")
+    page.fill("#find-setting", "no such words")
+    page.locator(".find small").wait_for(state="visible")
+    page.locator("#advanced", has_text="2 changed").wait_for()  # the sample names its target modules

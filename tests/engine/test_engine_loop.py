@@ -17,7 +17,7 @@ pytestmark = [
 SETTINGS: list[dict[str, Any]] = [
     {"lr_scheduler_type": "linear"},
     {"lr_scheduler_type": "cosine", "gradient_accumulation_steps": 3, "weight_decay": 0.1},
-    {"lr_scheduler_type": "constant_with_warmup", "max_grad_norm": 0.05, "optim": "adamw_torch_fused"},
+    {"lr_scheduler_type": "constant_with_warmup", "max_grad_norm": 0.05, "optim": "adamw_torch"},
     {"lr_scheduler_type": "constant", "gradient_checkpointing": True, "max_grad_norm": 0},
 ]
 

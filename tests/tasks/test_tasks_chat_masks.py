@@ -10,6 +10,7 @@ from tinymodels import byte_tokenizer
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
+from workbench.models.chat_template import ensure_chat_template
 from workbench.models.conversation import prompt_ids, spoken
 
 TALK = [
@@ -46,6 +47,17 @@ def trained_text(made: Any, messages: list[dict[str, str]]) -> str:
 def test_exactly_the_answers_and_their_ends_are_trained_on(template: str | None) -> None:
     lead = " " if template is None else ""
     assert trained_text(tokenizer(template), TALK) == f"{lead}Hello 你好!</s>{lead}That is all.</s>"
+
+
+def test_another_template_can_be_chosen_over_the_model_s_own() -> None:
+    made = tokenizer(MARKED)
+    assert not ensure_chat_template(made, "auto")
+    assert ensure_chat_template(made, "chatml")
+    assert trained_text(made, TALK) == "Hello 你好!<|im_end|></s>That is all.<|im_end|></s>"
+    asked, whole = prompt_ids(made, TALK[:4]), spoken(made, TALK)
+    assert whole.exact
+    assert whole.ids[: len(asked)] == asked
+    assert made.decode(asked).endswith("<|im_start|>assistant\n")
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)

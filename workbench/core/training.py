@@ -122,12 +122,15 @@ class TrainingSection(Section):
         example="1.0",
     )
     optim: str = knob(
-        "adamw_torch",
+        "adamw_torch_fused",
         Text("Optimizer", "优化器"),
-        Text("The rule that turns gradients into steps.", "把梯度变成步子的规则。"),
+        Text(
+            "The rule that turns gradients into steps. The fused AdamW makes the same steps in half the time.",
+            "把梯度变成步子的规则。融合实现的 AdamW 步子相同，只用一半时间。",
+        ),
         choices=(
-            ("adamw_torch", Text("AdamW", "AdamW")),
             ("adamw_torch_fused", Text("AdamW, fused", "AdamW（融合实现）")),
+            ("adamw_torch", Text("AdamW", "AdamW")),
             ("adafactor", Text("Adafactor (less memory)", "Adafactor（省内存）")),
             ("sgd", Text("SGD", "SGD")),
         ),

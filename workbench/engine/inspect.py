@@ -33,6 +33,7 @@ def inspect_rows(workspace: Workspace, recipe: Recipe, rows: int = 3, first: int
 
 def look(workspace: Workspace, question: Question) -> Answer:
     """The answer, made here."""
+    from workbench.models.chat_template import ensure_chat_template
     from workbench.models.loading import load_tokenizer
 
     recipe = parse(question["recipe"])
@@ -41,7 +42,8 @@ def look(workspace: Workspace, question: Question) -> Answer:
     task.check(material.train)
     folder = catalog.here(workspace, recipe.model.id, recipe.model.revision)
     tokenizer = load_tokenizer(folder)
-    bare = task.talks and not tokenizer.chat_template
+    wanted = str(getattr(recipe.task, "chat_template", ""))
+    bare = bool(wanted) and ensure_chat_template(tokenizer, wanted) and wanted == "auto"
     stand_in = _stand_in(folder, task, material.train)
     rows = sample(material.train, LOOKED_AT, recipe.training.seed)
     cut = task.encode(rows, tokenizer, recipe.task, stand_in)
@@ -171,9 +173,9 @@ def _warnings(figures: dict[str, Any], recipe: Recipe, context: int | None, bare
         ), {"task.max_length": context}))  # fmt: skip
     if bare:
         found.append(_warning(Text(
-            "This model brings no chat template; a small default one is used (System: / User: / Assistant:), in training and in Chat alike.",
-            "该模型没有自带对话模板；训练和对话中都会使用一个简单的默认模板（System: / User: / Assistant:）。",
-        ), None))  # fmt: skip
+            "This model brings no chat template. Plain words are used (System: / User: / Assistant:), in training and in Chat alike; settle on them, or choose ChatML under Advanced.",
+            "该模型没有自带对话模板。训练和对话都会使用简单文字（System: / User: / Assistant:）；可就此确定，或在“高级”中改选 ChatML。",
+        ), {"task.chat_template": "plain"}))  # fmt: skip
     return found
 
 

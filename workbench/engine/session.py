@@ -105,6 +105,7 @@ def load(session: Session) -> None:
     session.precision = precision_of(session.recipe.compute, session.device)
     set_seed(session.recipe.training.seed)
     session.tokenizer = load_tokenizer(session.folder)
+    settle_template(session)
     session.options = session.task.model_options(session.material.train)
     dtype = base_dtype(session.device, session.precision, session.task, session.method)
     compute = session.recipe.compute
@@ -120,6 +121,20 @@ def load(session: Session) -> None:
     encode(session)
 
 
+def settle_template(session: Session) -> None:
+    """How conversations are written, decided once for training, saving and answering."""
+    from workbench.models.chat_template import ensure_chat_template
+
+    wanted = getattr(session.recipe.task, "chat_template", None)
+    if wanted and ensure_chat_template(session.tokenizer, wanted) and wanted == "auto":
+        session.stage.note(
+            Text(
+                "This model brings no chat template; plain words are used (System: / User: / Assistant:).",
+                "该模型没有自带对话模板；已使用简单文字（System: / User: / Assistant:）。",
+            )
+        )
+
+
 def set_threads(wanted: int) -> None:
     """CPU threads of torch; 0 leaves what the machine and OMP_NUM_THREADS say."""
     import torch
@@ -133,13 +148,6 @@ def set_threads(wanted: int) -> None:
 def encode(session: Session) -> None:
     """Training rows as the model will see them; the first is shown token by token."""
     stage, rows = session.stage, session.material.train
-    if session.task.talks and not session.tokenizer.chat_template:
-        stage.note(
-            Text(
-                "This model brings no chat template; a small default one is used (System: / User: / Assistant:).",
-                "该模型没有自带对话模板；已使用一个简单的默认模板（System: / User: / Assistant:）。",
-            )
-        )
     section, model = session.recipe.task, session.model
     session.train = tokens.encoded(
         session.workspace.root / "cache" / "tokens",

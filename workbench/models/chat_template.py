@@ -1,10 +1,11 @@
-"""The chat template of a tokenizer that brings none. Training and chat share it, so that a model is asked as it was taught."""
+"""Chat templates for tokenizers that bring none, or shall have another. Training and chat share them, so that a model is
+asked as it was taught."""
 
 from __future__ import annotations
 
 from typing import Any
 
-DEFAULT = (
+PLAIN = (
     "{{ bos_token or '' }}{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}"
     "Assistant:{% generation %}{{ ' ' + message['content'] + (eos_token or '') }}{% endgeneration %}{{ '\\n' }}"
@@ -14,9 +15,22 @@ DEFAULT = (
 """Plain words, no new tokens: any vocabulary can spell it. The prompt ends before the space, as BPE joins it to the word."""
 
 
-def ensure_chat_template(tokenizer: Any) -> bool:
-    """Give `tokenizer` the default template when it has none; True when it was given one."""
-    if tokenizer.chat_template:
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + '<|im_end|>' }}"
+    "{{ '' if eos_token == '<|im_end|>' else eos_token or '' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}{{ '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+"""The form of Qwen and many others. A vocabulary without its two markers spells them in pieces."""
+TEMPLATES = {"plain": PLAIN, "chatml": CHATML}
+
+
+def ensure_chat_template(tokenizer: Any, wanted: str = "auto") -> bool:
+    """Give `tokenizer` the template called `wanted`; auto keeps its own and falls back to plain words. True when it was
+    given one."""
+    if wanted == "auto" and tokenizer.chat_template:
         return False
-    tokenizer.chat_template = DEFAULT
+    tokenizer.chat_template = TEMPLATES.get(wanted, PLAIN)
     return True

@@ -5,8 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from workbench.core.knob import knob
+from workbench.core.task import TaskSection
+from workbench.core.text import Text
+
 IGNORED = -100
 """The label of a position that is not learned, as in torch's cross-entropy."""
+
+
+class TalkSection(TaskSection):
+    """A task whose rows are conversations."""
+
+    chat_template: str = knob(
+        "auto",
+        Text("Chat template", "对话模板"),
+        Text(
+            "How a conversation is written for the model. auto: the model's own, or plain words (User: / Assistant:) where "
+            "it has none.",
+            "对话如何写给模型看。auto：用模型自带的模板；没有时用简单文字（User: / Assistant:）。",
+        ),
+        choices=(
+            ("auto", Text("auto", "自动")),
+            ("plain", Text("plain words", "简单文字")),
+            ("chatml", Text("ChatML", "ChatML")),
+        ),
+        advanced=True,
+    )
 
 
 def pad_right(tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from workbench.core.errors import UserError
 from workbench.core.metric import METRICS
-from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
+from workbench.core.task import TASKS, Encoded, Role, Row, Task
 from workbench.core.text import Text
-from workbench.tasks import IGNORED, pad_right, token_sums
+from workbench.tasks import IGNORED, TalkSection, pad_right, token_sums
 
 
-class ChatSection(TaskSection):
+class ChatSection(TalkSection):
     """No knobs beside the shared ones."""
 
     kind: str = "chat"

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.core.knob import knob
-from workbench.core.task import TASKS, TaskSection
+from workbench.core.task import TASKS
 from workbench.core.text import Text
-from workbench.tasks import token_sums
+from workbench.tasks import TalkSection, token_sums
 from workbench.tasks._pairs import Pairs
 
 
-class PreferenceSection(TaskSection):
+class PreferenceSection(TalkSection):
     """Which loss, and how strongly."""
 
     kind: str = "preference"

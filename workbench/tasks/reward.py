@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.core.task import TASKS, Row, TaskSection
+from workbench.core.task import TASKS, Row
 from workbench.core.text import Text
+from workbench.tasks import TalkSection
 from workbench.tasks._pairs import Pairs
 
 
-class RewardSection(TaskSection):
+class RewardSection(TalkSection):
     """No knobs beside the shared ones."""
 
     kind: str = "reward"

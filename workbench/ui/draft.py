@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from workbench.core import recipe as recipes
@@ -26,7 +28,7 @@ class Draft:
         found = read_json(self.path)
         if isinstance(found, dict) and _usable(found):
             return found
-        return all_presets()[0].recipe.dump()
+        return copy.deepcopy(_first())
 
     def get(self, dotted: str) -> Any:
         """One value, filled from the defaults of its section."""
@@ -81,6 +83,12 @@ class Draft:
         except UserError as error:
             return error if error.field == dotted else None
         return None
+
+
+@lru_cache(maxsize=1)
+def _first() -> dict[str, Any]:
+    """The first sample; reading every preset anew for each field would take seconds."""
+    return all_presets()[0].recipe.dump()
 
 
 def _usable(values: dict[str, Any]) -> bool:

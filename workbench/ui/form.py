@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from workbench.core.knob import Knob, base_type, knob_of, knobs
+from workbench.core.method import METHODS
 from workbench.ui.draft import Draft
 from workbench.ui.words import Words
 
@@ -88,6 +89,20 @@ class Form:
             return gr.skip()
         return gr.update(value=value, info=self._info(path), elem_classes=[])
 
+    def changed(self) -> dict[str, Any]:
+        """The advanced settings that are not at their default, by name. What the chosen method suggests is no change."""
+        found: dict[str, Any] = {}
+        for path in self.fields:
+            plain, field = self.plain(path), self._field(path)
+            made = knob_of(field)
+            if plain is None or made is None or not made.advanced:
+                continue
+            value = self.draft.get(plain)
+            usual = METHODS.get(self.draft.get("method.kind")).suggests.get(plain, field.default)
+            if value is not None and value != usual:
+                found[plain.rsplit(".", 1)[-1]] = value
+        return found
+
     def group_updates(self, part: str) -> list[Any]:
         """Updates that show the groups of the chosen kind only."""
         current = self.draft.get(f"{part}.kind")
@@ -116,7 +131,6 @@ class Form:
 
     @property
     def _sections(self) -> dict[str, type[BaseModel]]:
-        from workbench.core.method import METHODS
         from workbench.core.recipe import Recipe
         from workbench.core.task import TASKS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.core.errors import UserError
+from workbench.core.errors import UserError, shorten
 from workbench.core.method import METHODS
 from workbench.core.preset import all_presets
 from workbench.core.recipe import Recipe
@@ -35,18 +35,16 @@ def build(page: Page) -> None:
     form = Form(words, page.draft)
     with gr.Row(elem_classes="two"):
         with gr.Column(scale=2, min_width=320):
-            turn = gr.State(
-                0
-            )  # rises with every choice that changes the whole form; known here before the page hears of it
+            turn = gr.State(0)  # counts the choices that change the whole form, before the page hears of them
             _recipes(page, turn)
             task, method = _kinds(page)
-            _fields(page, form)
+            fold = _fields(page, form)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
             preview = gr.HTML(padding=False)
             notice = gr.HTML(padding=False)
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             ahead.build(page)
-    _wire(page, form, (task, method, turn), (preview, notice, start))
+    _wire(page, form, (task, method, turn), (preview, notice, start, fold))
 
 
 def _recipes(page: Page, turn: Any) -> None:
@@ -94,23 +92,38 @@ def _help(page: Page) -> str:
     return page.words.say(METHODS.get(page.draft.get("method.kind")).help)
 
 
-def _fields(page: Page, form: Form) -> None:
+def _fields(page: Page, form: Form) -> Any:
+    """Every field, the advanced ones in a fold (returned), and a box above them that finds one by words."""
     from workbench.core.recipe import DataSection
 
+    label, example, none = (esc(page.words(f"find_{part}")) for part in ("setting", "placeholder", "nothing"))
+    box = f'<input id="find-setting" type="search" placeholder="{example}" autocomplete="off">'
+    gr.HTML(f'<label class="find"><span>{label}</span>{box}<small hidden>{none}</small></label>', padding=False)
     form.kind_sections("method", METHODS.all(), False, SKIP)
     form.section("training", TrainingSection, False)
     form.kind_sections("task", TASKS.all(), False, SKIP)
     form.section("data", DataSection, False, SKIP)
-    with gr.Accordion(page.words("advanced"), open=False):
+    with gr.Accordion(_advanced(page, form), open=False, elem_id="advanced") as fold:
         form.kind_sections("method", METHODS.all(), True, SKIP)
         form.section("training", TrainingSection, True)
         form.section("compute", ComputeSection, True)
         form.section("evaluation", EvaluationSection, True)
+    return fold
 
 
-def _wire(page: Page, form: Form, kinds: tuple[Any, Any, Any], right: tuple[Any, Any, Any]) -> None:
+def _advanced(page: Page, form: Form) -> str:
+    """The name of the fold, with the number of settings in it that were changed."""
+    count = len(form.changed())
+    return page.words("advanced") + (f" · {page.words('changed', n=count)}" if count else "")
+
+
+def _wire(page: Page, form: Form, kinds: tuple[Any, Any, Any], right: tuple[Any, Any, Any, Any]) -> None:
     task, method, turn = kinds
-    preview, notice, start = right
+    notice, start = right[1:3]
+
+    def drawn_right() -> list[Any]:
+        return [_preview(page, form), "", _label(page), gr.update(label=_advanced(page, form))]
+
     groups = [group for part in ("task", "method") for _, group in form.groups.get(part, [])]
     page.view(lambda: [page.draft.get("task.kind"), gr.update(choices=_methods(page), value=page.draft.get("method.kind"), info=_help(page))], [], [task, method])  # fmt: skip
     drawn = gr.Textbox("", visible=False)  # the pulse and the turn whose settings the form shows
@@ -120,11 +133,11 @@ def _wire(page: Page, form: Form, kinds: tuple[Any, Any, Any], right: tuple[Any,
         [drawn, *form.components, *groups],
     )
     drawn.change(None, [drawn], None, js="wbDrawn")
-    page.view(lambda: [_preview(page), "", _label(page)], [], [preview, notice, start])
+    page.view(drawn_right, [], list(right))
     raised = [page.pulse, turn]
     task.input(lambda kind, *now: _choose(page.draft.choose_task, kind, *now), [task, *raised], raised, queue=False)
     method.input(lambda kind, *now: _choose_other(page, kind, *now), [method, *raised], raised, queue=False)
-    form.wire(lambda: [_preview(page), "", _label(page)], [preview, notice, start])
+    form.wire(drawn_right, list(right))
     start.click(
         lambda pulse, turn, seen, *shown: _start(page, form, pulse, shown if seen == _mark(pulse, turn) else None),
         [page.pulse, turn, drawn, *form.components],
@@ -176,7 +189,7 @@ def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...] | None)
     return "", run.id, pulse + 1
 
 
-def _preview(page: Page) -> str:
+def _preview(page: Page, form: Form) -> str:
     """What a press on the button would do, in words and numbers."""
     words = page.words
     try:
@@ -193,11 +206,19 @@ def _preview(page: Page) -> str:
         (words("rate"), f"{recipe.training.learning_rate:g}"),
         (words("epochs"), f"{recipe.training.num_train_epochs:g}"),
     ]
+    if changed := form.changed():
+        pairs.append(
+            (words("changed_settings"), " · ".join(f"{name} {_short(value)}" for name, value in changed.items()))
+        )
     title = tag("h2", esc(words("preview")))
     config = _config_of(page, recipe.model.id)
     warning = task.suits(config) or method.fits(task, config)
     note = problem(words.say(warning), words.lang) if warning else ""
     return tag("div", title + facts(pairs) + note, class_="card")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else shorten(value, 40)
 
 
 def _config_of(page: Page, model: str) -> dict[str, Any]:
