@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import matrix
 import pytest
 
 from workbench.core import preset
@@ -39,6 +40,28 @@ def test_a_cut_answer_is_struck_out_and_has_a_mend_that_works(workspace: Workspa
     mended = seen(workspace, task__max_length=warning["mend"]["task.max_length"])
     assert mended["figures"]["left_out"] == 0
     assert not mended["warnings"]
+
+
+def test_the_answer_of_an_encoder_decoder_is_shown_behind_its_input(workspace: Workspace) -> None:
+    recipe = preset.find("translations").replace({"model.id": str(matrix.model_folder("t5"))})
+    row = inspect.look(workspace, {"recipe": recipe.dump(), "rows": 1})["rows"][0]
+    marks = [token["learned"] for token in row["tokens"]]
+    assert marks == sorted(marks)
+    assert 0 < row["learned"] < row["total"] == len(marks)
+    short = recipe.replace({"task.max_target_length": 8})
+    found = inspect.look(workspace, {"recipe": short.dump(), "rows": 1})
+    assert found["rows"][0]["learned"] <= 8
+    assert found["rows"][0]["cut"] > 0
+    (mend,) = [note["mend"] for note in found["warnings"]]
+    assert not inspect.look(workspace, {"recipe": short.replace(mend).dump(), "rows": 1})["warnings"]
+
+
+def test_a_model_without_a_template_is_told_and_settled_by_a_press(workspace: Workspace) -> None:
+    recipe = PERSONA.replace({"model.id": str(matrix.model_folder("llama")), "task.max_length": 512})
+    notes = inspect.look(workspace, {"recipe": recipe.dump(), "rows": 1})["warnings"]
+    (mend,) = [note["mend"] for note in notes if "template" in note["en"]]
+    settled = inspect.look(workspace, {"recipe": recipe.replace(mend).dump(), "rows": 1})
+    assert not [note for note in settled["warnings"] if "template" in note["en"]]
 
 
 def test_a_length_above_the_context_is_told(workspace: Workspace) -> None:

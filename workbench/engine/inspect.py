@@ -16,7 +16,7 @@ from workbench.core.workspace import Workspace
 from workbench.engine.ask import Answer, Question, answer, ask
 from workbench.engine.material import gather, sample
 from workbench.models import catalog
-from workbench.models.facts import facts
+from workbench.models.facts import facts, read_config
 
 LOOKED_AT = 2000
 """Rows behind the figures: a seeded sample, so that a million rows answer as fast."""
@@ -47,8 +47,8 @@ def look(workspace: Workspace, question: Question) -> Answer:
     stand_in = _stand_in(folder, task, material.train)
     rows = sample(material.train, LOOKED_AT, recipe.training.seed)
     cut = task.encode(rows, tokenizer, recipe.task, stand_in)
-    whole = task.encode(rows, tokenizer, recipe.task.model_copy(update={"max_length": WHOLE}), stand_in)
-    figures = _figures(whole, cut, len(rows))
+    whole = task.encode(rows, tokenizer, _unlimited(recipe.task), stand_in)
+    figures = _figures(whole, cut, len(rows), stand_in)
     context = facts(folder).context_length
     first, count = int(question.get("first", 0)), int(question["rows"])
     picked = material.train[first : first + count]
@@ -67,31 +67,40 @@ def _stand_in(folder: Any, task: Task, rows: list[Row]) -> Any:
     config = AutoConfig.from_pretrained(
         str(folder), local_files_only=True, trust_remote_code=False, **task.model_options(rows)
     )
-    return SimpleNamespace(config=config)
+    paired = task.head(read_config(folder)) == "AutoModelForSeq2SeqLM"
+    return SimpleNamespace(config=config, paired=paired)
 
 
 def _row(row: Row, task: Task, tokenizer: Any, section: Any, model: Any) -> Answer:
     """One row whole, each token marked: learned, cut, or the name of the special token that it is."""
-    wide = task.encode([row], tokenizer, section.model_copy(update={"max_length": WHOLE}), model).inputs
+    wide = task.encode([row], tokenizer, _unlimited(section), model).inputs
     narrow = task.encode([row], tokenizer, section, model).inputs
-    if not wide:
-        return {"tokens": [], "total": 0, "learned": 0, "cut": 0}
-    ids, kept = wide[0]["input_ids"], narrow[0]["input_ids"] if narrow else []
-    labels = learned(wide[0])
-    gone = _gone(ids, kept)
-    texts, special = _pieces(ids[:SHOWN], tokenizer), _special(tokenizer)
-    tokens = [
-        {
-            "text": text,
-            "id": ids[i],
-            "learned": labels[i] and i not in gone,
-            "cut": i in gone,
-            "special": ids[i] in special,
-        }
-        for i, text in enumerate(texts)
-    ]
-    count = sum(label for i, label in enumerate(labels) if i not in gone)
-    return {"tokens": tokens, "total": len(ids), "learned": count, "cut": len(gone)}
+    made: Answer = {"tokens": [], "total": 0, "learned": 0, "cut": 0}
+    for place, (ids, marks) in enumerate(_sides(wide[0], model) if wide else []):
+        gone = _gone(ids, _sides(narrow[0], model)[place][0] if narrow else [])
+        kept = [mark and i not in gone for i, mark in enumerate(marks)]
+        special = _special(tokenizer)
+        made["tokens"] += [
+            {"text": text, "id": ids[i], "learned": kept[i], "cut": i in gone, "special": ids[i] in special}
+            for i, text in enumerate(_pieces(ids[:SHOWN], tokenizer))
+        ]
+        for name, count in (("total", len(ids)), ("learned", sum(kept)), ("cut", len(gone))):
+            made[name] += count
+    return made
+
+
+def _unlimited(section: Any) -> Any:
+    """The section with room for everything."""
+    lengths = {"max_length", "max_target_length"} & set(type(section).model_fields)
+    return section.model_copy(update=dict.fromkeys(lengths, WHOLE))
+
+
+def _sides(inputs: dict[str, Any], model: Any) -> list[tuple[list[int], list[bool]]]:
+    """Ids and whether each is learned: of the input, and of an encoder-decoder's target, which lies beside it."""
+    ids, labels = inputs["input_ids"], inputs.get("labels")
+    if model.paired and isinstance(labels, list):
+        return [(ids, [False] * len(ids)), (labels, [True] * len(labels))]
+    return [(ids, learned(inputs))]
 
 
 def _special(tokenizer: Any) -> set[int]:
@@ -120,12 +129,13 @@ def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
     return pieces
 
 
-def _figures(whole: Encoded, cut: Encoded, rows: int) -> dict[str, Any]:
+def _figures(whole: Encoded, cut: Encoded, rows: int, model: Any) -> dict[str, Any]:
     lengths = sorted(len(item["input_ids"]) for item in whole.inputs)
-    before = {index: sum(learned(item)) for index, item in zip(whole.kept, whole.inputs, strict=True)}
+    answers = sorted(len(_sides(item, model)[1][0]) for item in whole.inputs) if model.paired else []
+    before = {index: _count(item, model) for index, item in zip(whole.kept, whole.inputs, strict=True)}
     after = dict.fromkeys(before, 0)
     for index, item in zip(cut.kept, cut.inputs, strict=True):
-        after[index] = after.get(index, 0) + sum(learned(item))
+        after[index] = after.get(index, 0) + _count(item, model)
     answered = [index for index, count in before.items() if count]
     shortened = sum(after[index] < before[index] for index in answered)
     return {
@@ -134,12 +144,17 @@ def _figures(whole: Encoded, cut: Encoded, rows: int) -> dict[str, Any]:
         "tokens_median": _at(lengths, 0.5),
         "tokens_p95": _at(lengths, 0.95),
         "tokens_p99": _at(lengths, 0.99),
+        "answer_p99": _at(answers, 0.99),
         "tokens_longest": lengths[-1] if lengths else 0,
         "rows_cut": cut.cut,
         "answers": len(answered),
         "answers_cut": shortened,
         "learned_share": round(sum(after.values()) / max(1, sum(len(item["input_ids"]) for item in cut.inputs)), 4),
     }
+
+
+def _count(inputs: dict[str, Any], model: Any) -> int:
+    return sum(sum(marks) for _, marks in _sides(inputs, model))
 
 
 def _at(ordered: list[int], share: float) -> int:
@@ -157,6 +172,9 @@ def _warnings(figures: dict[str, Any], recipe: Recipe, context: int | None, bare
         ), mend))  # fmt: skip
     elif figures["answers_cut"] > CUT_LIMIT * max(1, figures["answers"]):
         share = figures["answers_cut"] / figures["answers"]
+        if figures["answer_p99"]:  # an encoder-decoder's answers have a limit of their own
+            limit = recipe.task.max_target_length  # type: ignore[attr-defined]
+            mend = {"task.max_target_length": -(-figures["answer_p99"] // 8) * 8 + 8}
         found.append(_warning(Text(
             f"{share:.0%} of the answers are cut at {limit} tokens: the model would learn to stop in mid-sentence.",
             f"{share:.0%} 的回答在 {limit} 个词元处被截断：模型会学着话说一半。",
