@@ -1,7 +1,7 @@
 """Before training: memory and minutes from the real rows, then measured by training a few steps that are thrown away.
 
-In a process of its own (see workbench.engine.ask). The measured steps carry the largest batch that the run would meet,
-so that what fits here fits there.
+In a process of its own (see workbench.engine.ask). Among the measured steps is one with the largest batch that the run
+would meet, so that what fits here fits there.
 """
 
 from __future__ import annotations
@@ -176,34 +176,40 @@ def options(recipe: Recipe, rows: list[dict[str, Any]]) -> list[tuple[dict[str, 
 
 
 def measured(session: Any, batch: list[dict[str, Any]]) -> Answer:
-    """Answer a few held-out rows, then train STEPS steps on the largest batch; peak memory and minutes of the whole run."""
+    """Answer a few held-out rows, then train STEPS steps, one on the largest batch; peak memory and minutes of the whole run."""
     import time
 
     from workbench.engine.hardware import peak_memory_mb
     from workbench.engine.session import fit, judge
 
     recipe, rows, held = session.recipe, session.train.inputs, session.material.heldout
-    steps = steps_of(recipe, len(rows))
-    mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
-    session.material.heldout[:] = sorted(held, key=lambda row: len(str(row)), reverse=True)[:HELD]
+    steps, accumulation = steps_of(recipe, len(rows)), recipe.training.gradient_accumulation_steps
+    mean, questions = sum(len(row["input_ids"]) for row in rows) / len(rows), len(held)
+    held[:] = sorted(held, key=lambda row: len(str(row)), reverse=True)[:HELD]
     begin = time.monotonic()
     judge(session)
-    asked = (time.monotonic() - begin) / max(1, len(session.material.heldout))
-    accumulation = recipe.training.gradient_accumulation_steps
-    session.recipe = recipe.replace(
-        {"training.max_steps": STEPS, "training.eval_steps": 10**6, "training.save_steps": 10**6}
-    )
-    session.train.inputs = batch * STEPS * accumulation
+    asked = (time.monotonic() - begin) / max(1, len(held))
+    sizes = {"per_device_train_batch_size": len(batch), "max_steps": STEPS, "eval_steps": 10**6, "save_steps": 10**6}
+    session.recipe = recipe.replace({f"training.{name}": value for name, value in sizes.items()})
+    planned = [usual(rows, len(batch))] * (STEPS * accumulation)
+    planned[accumulation] = batch  # the optimizer has its state by then
+    session.train.inputs, session.in_order = [row for part in planned for row in part], True
     fit(session)
     times = [event.get("seconds") for event in session.run.events()[0] if event.kind == "step"]
-    pace = (times[-1] - times[0]) / max(1, len(times) - 1)
-    share = mean * len(batch) / carried(batch, recipe).tokens
-    seconds = steps * pace * share + 2 * asked * len(held)
+    carried_then = sum(carried(part, recipe).tokens for part in planned[accumulation:])
+    pace = (times[-1] - times[0]) / carried_then * mean * len(batch) * accumulation
     return {
-        "minutes": round(seconds / 60, 2),
+        "minutes": round((steps * pace + 2 * asked * questions) / 60, 2),
         "steps": steps,
-        "measured": {"memory_mb": peak_memory_mb(session.device), "seconds_per_step": round(pace * share, 4)},
+        "measured": {"memory_mb": peak_memory_mb(session.device), "seconds_per_step": round(pace, 4)},
     }
+
+
+def usual(rows: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """A batch of rows of middling length."""
+    ordered = sorted(rows, key=lambda row: len(row["input_ids"]))
+    start = (len(ordered) - size) // 2
+    return ordered[start : start + size]
 
 
 def free_mb(device: str) -> float:

@@ -26,6 +26,8 @@ def looped(session: Any, reporter: Any) -> Any:
     if not held:
         values["eval_strategy"] = "no"
     pads, sampler = batches(session)
+    if session.in_order:
+        sampler = range(len(session.train.inputs))
     data = trainer.Rows(session.train.inputs, sampler), trainer.Rows(held) if held else None
     if recipe.training.engine == "loop":
         from workbench.engine.loop import Loop

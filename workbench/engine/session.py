@@ -40,6 +40,8 @@ class Session:
     options: dict[str, Any] = field(default_factory=dict)
     train: Encoded = field(default_factory=Encoded)
     training: dict[str, Any] = field(default_factory=dict)
+    in_order: bool = False
+    """Whether the training rows come as they lie, without shuffling."""
     undo: list[Callable[[], None]] = field(default_factory=list)
     """Takes back what training changed of how the model computes."""
 
