@@ -6,9 +6,11 @@ would meet, so that what fits here fits there.
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +82,28 @@ def steps_of(recipe: Recipe, rows: int) -> int:
 
 
 def largest(inputs: list[dict[str, Any]], recipe: Recipe) -> list[dict[str, Any]]:
-    """The batch with the most tokens among those that shuffling would probably make."""
-    size, dice = recipe.training.per_device_train_batch_size, random.Random(recipe.training.seed)
-    if recipe.training.padding_free and not end_to_end(inputs, recipe):
-        return sorted(inputs, key=lambda row: len(row["input_ids"]))[-size:]  # rows of like lengths share a batch
+    """The batch with the most tokens among those that the run's own order, or shuffling, would make."""
+    size = recipe.training.per_device_train_batch_size
     wanted = min(SIMULATED, steps_of(recipe, len(inputs)) * recipe.training.gradient_accumulation_steps)
-    best: tuple[int, list[dict[str, Any]]] = (0, inputs[:size])
-    order: list[dict[str, Any]] = []
-    for _ in range(wanted):
-        if len(order) < size:
-            order = dice.sample(inputs, len(inputs))
-        picked, order = order[:size], order[size:]
-        best = max(best, (carried(picked, recipe).tokens, picked), key=lambda pair: pair[0])
-    return best[1]
+    drawn = (
+        inputs[start : start + size] for inputs in _orders(inputs, recipe) for start in range(0, len(inputs), size)
+    )
+    return max(itertools.islice(drawn, max(1, wanted)), key=lambda batch: carried(batch, recipe).tokens)
+
+
+def _orders(inputs: list[dict[str, Any]], recipe: Recipe) -> Iterator[list[dict[str, Any]]]:
+    """The rows in the order of each epoch, without end."""
+    from workbench.engine.order import LikeLengths
+
+    size, seed = recipe.training.per_device_train_batch_size, recipe.training.seed
+    if not recipe.training.padding_free or end_to_end(inputs, recipe):
+        dice = random.Random(seed)
+        while True:
+            yield dice.sample(inputs, len(inputs))
+    alike = LikeLengths([len(row["input_ids"]) for row in inputs], size, seed)
+    for epoch in itertools.count():
+        alike.set_epoch(epoch)
+        yield [inputs[place] for place in alike]
 
 
 def end_to_end(inputs: list[dict[str, Any]], recipe: Recipe) -> bool:
