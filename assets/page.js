@@ -58,7 +58,7 @@
     let left = 0;
     document.querySelectorAll("#page-train [id^=field-]").forEach((field) => {
       const text = field.textContent.toLowerCase(), fits = words.every((word) => text.includes(word));
-      field.classList.toggle("gone", !fits);
+      field.classList.toggle("unfound", !fits);
       left += fits;
     });
     box.parentElement.querySelector("small").hidden = left > 0;
