@@ -15,9 +15,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"torch", "transformers", "peft", "datasets", "evaluate", "trl", "accelerate"}
 LAYERS = [
     {"core"}, {"data", "models"}, {"methods", "tasks", "metrics"}, {"engine", "serve"}, {"starter", "learn"},
-    {"ui", "cli", "commands", "commands_ahead"},
+    {"ui", "cli", "commands", "commands_ahead", "commands_data"},
 ]  # fmt: skip
-SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "ui/tabs")
+SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "ui/tabs")
 
 
 def tree(path: Path) -> ast.Module:

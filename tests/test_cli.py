@@ -195,3 +195,21 @@ def test_a_thousand_real_rows_beat_the_majority_by_25_points(workspace: Workspac
     assert scored["metrics"]["accuracy"] >= majority + 0.25
     listed = answer(call(workspace, "runs", "list", "--json"))
     assert [(item["run"], item["status"], item["method"]) for item in listed] == [(run["run"], "finished", "lora")]
+
+
+def test_data_clean_replays_steps_and_an_earlier_version_comes_back(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(SAMPLE + "good  day,yes\n", encoding="utf-8")
+    answer(call(workspace, "data", "import", str(path), "--name", "days", "--json"))
+    steps = tmp_path / "steps.json"
+    steps.write_text(json.dumps([{"kind": "whitespace"}, {"kind": "exact_duplicates"}]), encoding="utf-8")
+    told = answer(call(workspace, "data", "clean", "days", "--steps", str(steps), "--dry-run", "--json"))
+    assert [step["ok"] for step in told] == [True, True]
+    made = answer(call(workspace, "data", "clean", "days", "--steps", str(steps), "--json"))
+    assert (made["version"], made["rows"], made["steps"][1]["dropped"]) == (2, 4, 1)
+    printed = json.loads(call(workspace, "data", "steps", "days").stdout)
+    assert [step["kind"] for step in printed] == ["whitespace", "exact_duplicates"]
+    back = answer(call(workspace, "data", "back", "days", "--version", "1", "--json"))
+    assert (back["version"], back["rows"]) == (3, 5)
+    assert "--steps" in refused(call(workspace, "data", "clean", "days"))
+    assert "steps" in refused(call(workspace, "data", "clean", "days", "--steps", str(path)))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from workbench import commands, commands_ahead
+from workbench import commands, commands_ahead, commands_data
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("target", metavar="RUN|MODEL")
     serve.add_argument("--port", type=int, default=8000)
     listing = verbs.add_parser("list", help="what there is to choose from")
-    listing.add_argument("what", choices=["tasks", "methods", "metrics", "presets", "models"])
+    listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=["ui", "training", "worker", "busy", "forecast", "matrix"])
     verbs.add_parser("doctor", help="what this machine has")
@@ -76,8 +76,11 @@ def _runs(verb: argparse.ArgumentParser) -> None:
 
 
 def _data(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("action", choices=["import", "list", "show"])
+    verb.add_argument("action", choices=["import", "list", "show", "clean", "steps", "back"])
     verb.add_argument("path", nargs="?", metavar="PATH|NAME")
+    verb.add_argument("--steps", type=Path, default=None, metavar="FILE.json", help="clean: the steps to replay")
+    verb.add_argument("--dry-run", action="store_true", help="clean: say what each step would do, save nothing")
+    verb.add_argument("--version", type=int, default=0, metavar="N", help="0 is the newest")
     verb.add_argument("--name", default=None)
     verb.add_argument("--role", action="append", default=[], metavar="column=role")
 
@@ -94,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        handlers = {**commands.HANDLERS, **commands_ahead.HANDLERS}
+        handlers = {**commands.HANDLERS, **commands_ahead.HANDLERS, **commands_data.HANDLERS}
         workspace = Workspace(arguments.workspace)
         source.apply(workspace)
         return handlers[arguments.verb](workspace, arguments)

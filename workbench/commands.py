@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from workbench.core import preset, recipe, run
@@ -156,41 +155,6 @@ def runs(workspace: Workspace, arguments: Arguments) -> int:
     return 0
 
 
-def data(workspace: Workspace, arguments: Arguments) -> int:
-    """Import a file, list datasets, show one."""
-    from workbench.data import library
-
-    if arguments.action == "list":
-        out(
-            [
-                {"dataset": item.name, "version": item.version, "rows": item.meta.get("rows")}
-                for item in library.all_datasets(workspace)
-            ],
-            arguments,
-        )
-        return 0
-    if not arguments.path:
-        raise UserError("Say which file or dataset.", "请指明文件或数据集。", field="PATH")
-    if arguments.action == "show":
-        found = library.find(workspace, arguments.path)
-        out(
-            {"dataset": found.name, "version": found.version, **found.meta, "first": found.rows(0, 3)},
-            arguments,
-        )
-        return 0
-    return _import(workspace, arguments)
-
-
-def _import(workspace: Workspace, arguments: Arguments) -> int:
-    from workbench.data import library
-
-    roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
-    path = Path(arguments.path)
-    made = library.import_file(workspace, path, arguments.name or path.stem, roles)
-    out(made.facts(terminal_lang()), arguments)
-    return 0
-
-
 def evaluate(workspace: Workspace, arguments: Arguments) -> int:
     """Score a run or a model on a dataset."""
     from workbench.engine.evaluate_model import evaluate_target
@@ -247,11 +211,12 @@ def listing(workspace: Workspace, arguments: Arguments) -> int:
     from workbench.core.method import METHODS
     from workbench.core.metric import METRICS
     from workbench.core.task import TASKS
+    from workbench.data.step import CLEANING
     from workbench.models.catalog import STARTERS
 
     kinds: dict[str, Any] = {
         "tasks": TASKS.all, "methods": METHODS.all, "metrics": METRICS.all,
-        "presets": preset.all_presets, "models": lambda: STARTERS,
+        "cleaning": CLEANING.all, "presets": preset.all_presets, "models": lambda: STARTERS,
     }  # fmt: skip
     out(
         [{"kind": item.kind, "label": {"en": item.label.en, "zh": item.label.zh}} for item in kinds[arguments.what]()],
@@ -282,7 +247,6 @@ HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {
     "ui": ui,
     "run": train,
     "runs": runs,
-    "data": data,
     "evaluate": evaluate,
     "chat": chat,
     "serve": serve,

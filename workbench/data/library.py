@@ -132,6 +132,17 @@ def save(workspace: Workspace, name: str, table: Table, roles: dict[str, str]) -
     return _save(workspace, name, table, {"task": guess(table).task, "roles": dict(roles), "steps": []})
 
 
+def save_version(workspace: Workspace, name: str, table: Table, facts: dict[str, Any]) -> Dataset:
+    """Save a table as the next version of `name`, with `facts` (task, roles, steps, parent) in its meta."""
+    _check_name(workspace, name)
+    return _save(workspace, name, table, facts)
+
+
+def versions(workspace: Workspace, name: str) -> list[Dataset]:
+    """Every version of a dataset, the oldest first."""
+    return [_load(workspace, name, number) for number in _versions(workspace.dataset_folder(name))]
+
+
 def _check_name(workspace: Workspace, name: str) -> None:
     workspace.dataset_folder(name)
     if sample_folder(name) is not None:

@@ -10,7 +10,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.data import library, profile, readers, roles
-from workbench.ui import figures
+from workbench.ui import cleaning, figures
 from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, table, tag
 from workbench.ui.page import Page
 
@@ -43,6 +43,7 @@ def build(page: Page) -> None:
             balance = gr.Plot(visible=False, show_label=False)
             lengths = gr.Plot(visible=False, show_label=False)
     _wire(page, (chosen, use, upload), confirm, [picture, balance, lengths])
+    cleaning.build(page, chosen, (lambda name: _show(page, name), [picture, balance, lengths]))
 
 
 def _confirm(page: Page) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""What `data …` does on the command line: import, list, show, clean, and go back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from workbench.commands import out
+from workbench.core.errors import UserError
+from workbench.core.text import terminal_lang
+from workbench.core.workspace import Workspace
+
+Arguments = argparse.Namespace
+
+
+def data(workspace: Workspace, arguments: Arguments) -> int:
+    """Import a file, list datasets, show one, clean one."""
+    from workbench.data import library
+
+    if arguments.action == "list":
+        out(
+            [
+                {"dataset": item.name, "version": item.version, "rows": item.meta.get("rows")}
+                for item in library.all_datasets(workspace)
+            ],
+            arguments,
+        )
+        return 0
+    if not arguments.path:
+        raise UserError("Say which file or dataset.", "请指明文件或数据集。", field="PATH")
+    if arguments.action == "show":
+        found = library.find(workspace, arguments.path)
+        out(
+            {"dataset": found.name, "version": found.version, **found.meta, "first": found.rows(0, 3)},
+            arguments,
+        )
+        return 0
+    if arguments.action in ("clean", "steps", "back"):
+        return _clean(workspace, arguments)
+    return _import(workspace, arguments)
+
+
+def _clean(workspace: Workspace, arguments: Arguments) -> int:
+    """Replay steps on a dataset, print the steps that made it, or go back to a version."""
+    from workbench.data import clean, library
+
+    found = library.find(workspace, arguments.path, 0 if arguments.action == "back" else arguments.version)
+    if arguments.action == "steps":
+        print(json.dumps(clean.steps_of(found), ensure_ascii=False, indent=1))
+        return 0
+    if arguments.action == "back":
+        made = clean.go_back(workspace, arguments.path, arguments.version)
+        out({"dataset": made.name, "version": made.version, "rows": made.meta["rows"]}, arguments)
+        return 0
+    if arguments.steps is None:
+        raise UserError("Say which steps: --steps FILE.json.", "请用 --steps FILE.json 指明步骤。", field="steps")
+    steps = clean.read_steps(arguments.steps)
+    if arguments.dry_run:
+        told = clean.dry_run(found, steps)
+        out(told, arguments)
+        return 0 if all(step["ok"] for step in told) else 2
+    cleaned = clean.try_out(found, steps)
+    saved = clean.keep(workspace, cleaned, arguments.name or "")
+    effects = [effect.facts() for effect in cleaned.effects]
+    out({"dataset": saved.name, "version": saved.version, "rows": saved.meta["rows"], "steps": effects}, arguments)
+    return 0
+
+
+def _import(workspace: Workspace, arguments: Arguments) -> int:
+    from workbench.data import library
+
+    roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
+    path = Path(arguments.path)
+    made = library.import_file(workspace, path, arguments.name or path.stem, roles)
+    out(made.facts(terminal_lang()), arguments)
+    return 0
+
+
+HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {"data": data}

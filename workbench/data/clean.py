@@ -1,0 +1,113 @@
+"""Cleaning a dataset: steps tried out on its rows, kept as a new version that says how it was made, and gone back from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.files import read_json
+from workbench.core.workspace import Workspace
+from workbench.data import library
+from workbench.data.dataset import Dataset
+from workbench.data.step import CLEANING, COUNTS, Effect, Row, View, replay
+from workbench.data.table import Table
+
+Steps = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What the steps make of a dataset; nothing is saved yet."""
+
+    dataset: Dataset
+    rows: list[Row]
+    effects: list[Effect]
+
+
+def view_of(dataset: Dataset) -> View:
+    """Columns and roles as they are saved."""
+    return View(list(dataset.meta["columns"]), dict(dataset.meta.get("roles") or {}))
+
+
+def try_out(dataset: Dataset, steps: Steps) -> Cleaned:
+    """Every step in turn; UserError when one cannot be done."""
+    rows, effects = replay(dataset.rows(), view_of(dataset), steps)
+    return Cleaned(dataset, rows, effects)
+
+
+def dry_run(dataset: Dataset, steps: Steps) -> list[dict[str, Any]]:
+    """Step by step what it would do here; one that cannot be done is told with its reason and left out."""
+    rows, told = dataset.rows(), []
+    for step in steps:
+        try:
+            rows, (effect,) = replay(rows, view_of(dataset), [step])
+            told.append({"ok": True, **effect.facts()})
+        except UserError as error:
+            told.append({"ok": False, "kind": str(step.get("kind")), "en": error.text.en, "zh": error.text.zh})
+    return told
+
+
+def keep(workspace: Workspace, cleaned: Cleaned, name: str = "") -> Dataset:
+    """Save as a new version; of a bundled sample, as a dataset of its own. UserError when no row is left."""
+    base = cleaned.dataset
+    if not cleaned.rows:
+        raise UserError(
+            f"{base.name}: no row is left after these steps; loosen them.",
+            f"{base.name}：经过这些步骤后没有剩余的行；请放宽条件。",
+            field="steps",
+        )
+    table = Table(
+        list(base.meta["columns"]),
+        cleaned.rows,
+        [],
+        str(base.meta.get("format", "")),
+        str(base.meta.get("encoding", "")),
+    )
+    facts = {
+        "task": base.meta.get("task"),
+        "roles": dict(base.meta.get("roles") or {}),
+        "steps": [*base.meta.get("steps", []), *(effect.facts() for effect in cleaned.effects)],
+        "parent": {"name": base.name, "version": base.version, "sha256": base.meta.get("sha256")},
+    }
+    return library.save_version(workspace, name or (f"{base.name}-clean" if base.sample else base.name), table, facts)
+
+
+def go_back(workspace: Workspace, name: str, version: int) -> Dataset:
+    """An earlier version becomes the newest; what came in between stays."""
+    found = library.find(workspace, name, version)
+    table = Table(
+        list(found.meta["columns"]),
+        found.rows(),
+        [],
+        str(found.meta.get("format", "")),
+        str(found.meta.get("encoding", "")),
+    )
+    facts = {key: found.meta.get(key) for key in ("task", "roles", "steps")}
+    return library.save_version(
+        workspace,
+        name,
+        table,
+        {**facts, "parent": {"name": name, "version": version, "sha256": found.meta.get("sha256")}},
+    )
+
+
+def steps_of(dataset: Dataset) -> list[dict[str, Any]]:
+    """The steps that made a version, as they can be replayed on another one."""
+    kinds = CLEANING.kinds()
+    made = [step for step in dataset.meta.get("steps", []) if step.get("kind") in kinds]
+    return [{name: value for name, value in step.items() if name not in COUNTS} for step in made]
+
+
+def read_steps(path: Path) -> list[dict[str, Any]]:
+    """A list of steps from a JSON file; UserError when it is none."""
+    found = read_json(path)
+    if not isinstance(found, list) or not all(isinstance(step, dict) and step.get("kind") for step in found):
+        raise UserError(
+            f'{shorten(path.name)} is no list of steps; expected JSON like [{{"kind": "whitespace"}}], as “data steps” prints it.',
+            f'{shorten(path.name)} 不是步骤列表；应为 JSON，例如 [{{"kind": "whitespace"}}]，即“data steps”输出的内容。',
+            field="steps",
+        )
+    return found

@@ -1,0 +1,221 @@
+"""A cleaning step: rows in, rows out, and what happened to each. Steps are data: a list of them replays on any table."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.knob import Section, explain, knob
+from workbench.core.registry import Registry
+from workbench.core.text import Text
+from workbench.data.chat import turns
+from workbench.data.names import HELD_OUT, normal
+from workbench.data.values import as_text
+
+Row = dict[str, Any]
+EXAMPLES = 20
+"""Changed and dropped rows that are shown of one step."""
+COUNTS = ("before", "after", "changed", "dropped", "added")
+"""What is kept of an effect beside the step itself."""
+SAID = ("content", "value")
+"""Where a turn of a conversation holds its words."""
+
+
+class StepSection(Section):
+    """The knobs every step shares."""
+
+    kind: str
+    columns: str = knob(
+        "",
+        Text("Columns", "列"),
+        Text(
+            "Names separated by commas. Empty: the columns that are read or answered.",
+            "列名，以逗号分隔。留空：所有要读或要回答的列。",
+        ),
+        advanced=True,
+        example="text",
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """What a step is told of the table. `roles`: column → role."""
+
+    columns: list[str]
+    roles: Mapping[str, str]
+
+    def named(self, section: StepSection) -> list[str]:
+        """The columns a step works on; UserError for one that is not there."""
+        wanted = [name.strip() for name in section.columns.split(",") if name.strip()]
+        for name in wanted:
+            self.check(name)
+        return wanted or self.words()
+
+    def words(self) -> list[str]:
+        """Columns that hold words: those with a role that is no mark, else all."""
+        marks = ("label", "labels", "split", "score", "tags", "id")
+        return [name for name in self.columns if self.roles.get(name, "split") not in marks] or list(self.columns)
+
+    def check(self, name: str) -> None:
+        """UserError when there is no such column."""
+        if name not in self.columns:
+            known = ", ".join(self.columns[:20])
+            raise UserError(
+                f"There is no column “{shorten(name)}”; the columns are: {known}.",
+                f"没有“{shorten(name)}”列；现有列：{known}。",
+                field="columns",
+            )
+
+    def column(self, role: str) -> str:
+        """The column with a role; UserError when no column has it."""
+        found = next((name for name, has in self.roles.items() if has == role), None)
+        if found is None:
+            raise UserError(
+                f"This step needs a column with the role {role}; give one that role first.",
+                f"此步骤需要角色为 {role} 的列；请先指定。",
+                field="roles",
+            )
+        return found
+
+    def text_of(self, row: Row, columns: Sequence[str] = ()) -> str:
+        """The words of a row."""
+        return "\n".join(spoken(row.get(name)) for name in columns or self.words()).strip()
+
+    def held(self, row: Row) -> bool:
+        """Whether a row is marked as held out."""
+        mark = next((name for name, role in self.roles.items() if role == "split"), None)
+        return mark is not None and normal(as_text(row.get(mark))) in HELD_OUT
+
+
+@dataclass
+class Outcome:
+    """For every row what it became: a row (the same object when nothing changed), or the reason why it is dropped."""
+
+    rows: list[Row | Text]
+    added: list[Row] = field(default_factory=list)
+
+
+class Step(ABC):
+    """One way to clean. Entries of the registry, a file each."""
+
+    kind: ClassVar[str]
+    label: ClassVar[Text]
+    help: ClassVar[Text]
+    order: ClassVar[int] = 50
+    section: ClassVar[type[StepSection]] = StepSection
+
+    @abstractmethod
+    def apply(self, rows: Sequence[Row], section: Any, view: View) -> Outcome:
+        """What becomes of the rows. Rows are never changed in place."""
+
+
+class TextStep(Step):
+    """A step that changes words, wherever they stand: in a cell, or in the turns of a conversation."""
+
+    def apply(self, rows: Sequence[Row], section: Any, view: View) -> Outcome:
+        """Every named column of every row."""
+        mend, columns = self.mender(section), view.named(section)
+        return Outcome([_mended(row, columns, mend) for row in rows])
+
+    @abstractmethod
+    def mender(self, section: Any) -> Callable[[str], str]:
+        """The function that changes one text."""
+
+
+def _mended(row: Row, columns: Sequence[str], mend: Callable[[str], str]) -> Row:
+    changed = {}
+    for name in columns:
+        value = row.get(name)
+        made = mended(value, mend)
+        if made != value:
+            changed[name] = made
+    return {**row, **changed} if changed else row
+
+
+def mended(value: Any, mend: Callable[[str], str]) -> Any:
+    """A cell with its words changed; numbers stay what they are."""
+    if isinstance(value, str):
+        return mend(value)
+    if isinstance(value, list):
+        return [_turn(item, mend) if isinstance(item, dict) else mended(item, mend) for item in value]
+    return value
+
+
+def _turn(turn: dict[str, Any], mend: Callable[[str], str]) -> dict[str, Any]:
+    return {key: mend(item) if key in SAID and isinstance(item, str) else item for key, item in turn.items()}
+
+
+def spoken(value: Any) -> str:
+    """The words of a cell; of a conversation, what is said."""
+    if not isinstance(value, list):
+        return as_text(value)
+    said = [turn.get("content") or turn.get("value") for turn in turns(value) if isinstance(turn, dict)]
+    return "\n".join(map(as_text, said)) if said else as_text(value)
+
+
+CLEANING: Registry[Step] = Registry(Text("cleaning step", "清洗步骤"), "workbench.data.cleaning")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one step did. `examples`: {"row": 0-based place before the step, "before", "after", "reason": Text | None}."""
+
+    step: dict[str, Any]
+    before: int
+    after: int
+    changed: int
+    dropped: int
+    added: int
+    examples: list[dict[str, Any]]
+
+    def facts(self) -> dict[str, Any]:
+        """As it is kept with a dataset's version."""
+        counts = {name: getattr(self, name) for name in COUNTS}
+        return {**self.step, **counts}
+
+
+def checked(step: Mapping[str, Any]) -> tuple[Step, Any]:
+    """A step and its knobs from plain values; UserError names what is wrong."""
+    entry = CLEANING.get(str(step.get("kind")))
+    known = {name: value for name, value in step.items() if name not in COUNTS}
+    try:
+        return entry, entry.section.model_validate(known)
+    except ValidationError as error:
+        raise explain(error, entry.section, entry.kind) from error
+
+
+def replay(rows: Sequence[Row], view: View, steps: Sequence[Mapping[str, Any]]) -> tuple[list[Row], list[Effect]]:
+    """Every step in turn. The rows given are not changed."""
+    now, effects = list(rows), []
+    for step in steps:
+        entry, section = checked(step)
+        made = entry.apply(now, section, view)
+        effects.append(_effect(section, now, made, view))
+        now = [row for row in made.rows if not isinstance(row, Text)] + made.added
+    return now, effects
+
+
+def _effect(section: Any, before: Sequence[Row], made: Outcome, view: View) -> Effect:
+    changed = [
+        i
+        for i, (old, new) in enumerate(zip(before, made.rows, strict=True))
+        if not isinstance(new, Text) and new is not old
+    ]
+    dropped = [i for i, new in enumerate(made.rows) if isinstance(new, Text)]
+    examples = [_example(i, before[i], made.rows[i], view) for i in [*changed[:EXAMPLES], *dropped[:EXAMPLES]]]
+    after = len(made.rows) - len(dropped) + len(made.added)
+    return Effect(
+        section.model_dump(mode="json"), len(before), after, len(changed), len(dropped), len(made.added), examples
+    )
+
+
+def _example(place: int, old: Row, new: Row | Text, view: View) -> dict[str, Any]:
+    if isinstance(new, Text):
+        return {"row": place, "before": view.text_of(old), "after": "", "reason": new}
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    return {"row": place, "before": view.text_of(old, names), "after": view.text_of(new, names), "reason": None}
