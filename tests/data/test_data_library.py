@@ -33,7 +33,7 @@ def test_an_import_is_saved_and_found_again(workspace: Workspace, put: Put) -> N
     found = find(workspace, "mine")
     assert found == made.dataset
     assert found.rows() == [{"text": "good", "label": "1"}, {"text": "bad", "label": "0"}]
-    assert files(workspace) == ["mine", "mine/v0001", "mine/v0001/data.parquet", "mine/v0001/meta.json"]
+    assert files(workspace) == ["mine", "mine/v0001", "mine/v0001/meta.json", "mine/v0001/rows.arrow"]
     assert {"rows", "columns", "roles", "format", "encoding", "sha256", "steps"} <= set(found.meta)
 
 
@@ -49,11 +49,11 @@ def test_the_facts_are_those_of_the_command_line(workspace: Workspace, put: Put)
 
 def test_the_same_name_makes_the_next_version_and_leaves_the_first(workspace: Workspace, put: Put) -> None:
     first = import_file(workspace, put("a.csv", CSV), "mine").dataset
-    before = (first.folder / "data.parquet").read_bytes()
+    before = (first.folder / "rows.arrow").read_bytes()
     second = import_file(workspace, put("b.csv", CSV + "fine,1\n"), "mine").dataset
     third = import_file(workspace, put("c.csv", CSV), "mine").dataset
     assert [first.version, second.version, third.version] == [1, 2, 3]
-    assert (first.folder / "data.parquet").read_bytes() == before
+    assert (first.folder / "rows.arrow").read_bytes() == before
     assert first.meta["sha256"] == third.meta["sha256"] != second.meta["sha256"]
     assert [len(find(workspace, "mine", version).rows()) for version in (0, 1, 2)] == [2, 2, 3]
     assert [dataset.version for dataset in all_datasets(workspace) if dataset.name == "mine"] == [3]

@@ -18,7 +18,7 @@ from workbench.data.readers import read_table
 from workbench.data.roles import guess
 from workbench.data.table import Table
 
-DATA, META = "data.parquet", "meta.json"
+META = "meta.json"
 SPLIT = "split"
 PARTS = (("train", "train.jsonl"), ("validation", "heldout.jsonl"))
 
@@ -35,12 +35,16 @@ class Dataset:
     @property
     def sample(self) -> bool:
         """True for one that comes with the workbench."""
-        return not (self.folder / DATA).is_file()
+        return not (self.folder / META).is_file()
+
+    def table(self) -> Any:
+        """All of it as an Arrow table; a saved one is mapped into memory, not read."""
+        return store.table(self.meta["columns"], self.rows()) if self.sample else store.open_table(self.folder)
 
     def rows(self, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """Rows by column names."""
         if not self.sample:
-            return store.read(self.folder / DATA, offset, limit)
+            return store.read(self.folder, offset, limit)
         rows = _sample_table(self.folder, _stamp(self.folder)).rows
         return [dict(row) for row in rows[offset : None if limit is None else offset + limit]]
 
@@ -92,7 +96,7 @@ def find_sample(name: str) -> Dataset | None:
         "roles": {**guessed.roles, SPLIT: SPLIT},
         "format": table.format,
         "encoding": table.encoding,
-        "sha256": store.content_sha256(table.columns, table.rows),
+        "sha256": store.digest(table.columns, table.rows),
         "steps": [],
     }
     return Dataset(name, 1, folder, meta)

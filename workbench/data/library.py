@@ -19,7 +19,7 @@ from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.data import store
 from workbench.data.convert import convert, refuse_empty
-from workbench.data.dataset import DATA, META, Dataset, find_sample, sample_folder, samples
+from workbench.data.dataset import META, Dataset, find_sample, sample_folder, samples
 from workbench.data.readers import read_table
 from workbench.data.roles import Guess, guess
 from workbench.data.table import Refused, Table
@@ -159,12 +159,11 @@ def _save(workspace: Workspace, name: str, table: Table, facts: dict[str, Any]) 
         "columns": table.columns,
         "format": table.format,
         "encoding": table.encoding,
-        "sha256": store.content_sha256(table.columns, table.rows),
         "created": round(time.time(), 3),
         **facts,
     }
     with _staged(workspace, name) as stage:
-        store.write(stage / DATA, table.columns, table.rows)
+        meta["sha256"] = store.write(stage / store.DATA, table.columns, table.rows)
         write_json(stage / META, meta)
         version = _publish(workspace, name, stage)
     return Dataset(name, version, _version_folder(workspace, name, version), meta)
