@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.core.run import ENDED, Run
 from workbench.core.workspace import Workspace
-from workbench.data import library
+from workbench.data import intake
 
 LABELS = ("good", "bad")
 
@@ -18,7 +18,7 @@ LABELS = ("good", "bad")
 def write_rows(workspace: Workspace, path: Path, rows: list[dict[str, Any]]) -> None:
     """Rows as a dataset called `few`."""
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    library.import_file(workspace, path, "few")
+    intake.import_file(workspace, path, "few")
 
 
 def wait(run: Run, until: Callable[[], bool] | None = None, seconds: float = 90) -> str:

@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
-    bench.add_argument("name", choices=["ui", "training", "worker", "busy", "forecast", "matrix"])
+    bench.add_argument(
+        "name", choices=["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages"]
+    )
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")

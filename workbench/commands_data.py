@@ -69,11 +69,11 @@ def _clean(workspace: Workspace, arguments: Arguments) -> int:
 
 
 def _import(workspace: Workspace, arguments: Arguments) -> int:
-    from workbench.data import library
+    from workbench.data import intake
 
     roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
     path = Path(arguments.path)
-    made = library.import_file(workspace, path, arguments.name or path.stem, roles)
+    made = intake.import_file(workspace, path, arguments.name or path.stem, roles)
     out(made.facts(terminal_lang()), arguments)
     return 0
 

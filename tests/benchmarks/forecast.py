@@ -20,7 +20,7 @@ from tinymodels import byte_tokenizer, llama_config
 
 from workbench.core.recipe import Recipe, parse
 from workbench.core.workspace import Workspace
-from workbench.data import library
+from workbench.data import intake
 from workbench.engine import supervisor
 from workbench.engine.forecast import forecast
 
@@ -77,7 +77,7 @@ def datasets(workspace: Workspace) -> None:
         for kind, rows in (("llama", chat), ("bert", kinds)):
             path = workspace.root / "rows.jsonl"
             path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-            library.import_file(workspace, path, f"{kind}-{name}")
+            intake.import_file(workspace, path, f"{kind}-{name}")
 
 
 def cases(places: dict[str, Path]) -> list[tuple[str, Recipe]]:

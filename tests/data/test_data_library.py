@@ -17,7 +17,8 @@ from workbench.core.errors import UserError
 from workbench.core.task import Task
 from workbench.core.workspace import Workspace
 from workbench.data import library, store
-from workbench.data.library import all_datasets, find, import_file, save
+from workbench.data.intake import import_file
+from workbench.data.library import all_datasets, find, save
 from workbench.data.table import Table
 
 Put = Callable[..., Path]

@@ -8,7 +8,7 @@ import pytest
 
 from workbench.core.task import Task
 from workbench.core.workspace import Workspace
-from workbench.data.library import import_file
+from workbench.data.intake import import_file
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")

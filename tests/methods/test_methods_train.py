@@ -15,7 +15,7 @@ from workbench.core.recipe import Recipe, parse
 from workbench.core.run import ENDED, Run
 from workbench.core.task import TASKS, Task
 from workbench.core.workspace import Workspace
-from workbench.data import library
+from workbench.data import intake
 from workbench.engine import supervisor
 
 
@@ -36,7 +36,7 @@ def rows_of(task: Task, count: int = 12) -> list[dict[str, Any]]:
 def recipe_of(workspace: Workspace, task: Task, method: str, model: Path) -> Recipe:
     path = workspace.root / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows_of(task)), encoding="utf-8")
-    library.import_file(workspace, path, "rows")
+    intake.import_file(workspace, path, "rows")
     return parse(
         {
             "task": {"kind": task.kind, "max_length": 64}, "method": method, "model": {"id": str(model)},

@@ -42,7 +42,7 @@ class _Column:
         self.filled.update(pc.cast(pc.is_valid(array), pa.uint8()).to_numpy(zero_copy_only=False))
         if pa.types.is_list(kind):
             self.kind = "list"
-            self.sizes.update(_numbers(pc.fill_null(pc.list_value_length(array), -1)))
+            self.sizes.update(_numbers(_whole(pc.list_value_length(array), -1)))
             self._into("item", array.flatten())
         elif pa.types.is_struct(kind):
             self.kind = "object"
@@ -50,11 +50,13 @@ class _Column:
                 self._into(kind.field(number).name, child)
         elif pa.types.is_string(kind):
             self.kind = "text"
-            self.sizes.update(_numbers(pc.fill_null(pc.binary_length(array), -1)))
+            self.sizes.update(_numbers(_whole(pc.binary_length(array), -1)))
             self.values.update(_letters(array))
         elif not pa.types.is_null(kind):
             self.kind = str(kind)
-            self.values.update(_numbers(pc.cast(pc.fill_null(array, False if pa.types.is_boolean(kind) else 0), pa.uint8() if pa.types.is_boolean(kind) else kind)))  # fmt: skip
+            truth = pa.types.is_boolean(kind)
+            filled = _whole(array, False if truth else 0)
+            self.values.update(_numbers(filled.cast(pa.uint8()) if truth else filled))
 
     def _into(self, name: str, array: Any) -> None:
         self.inner.setdefault(name, _Column()).add(array)
@@ -63,6 +65,10 @@ class _Column:
         """As JSON."""
         parts = [digest.hexdigest() for digest in (self.filled, self.sizes, self.values)]
         return [self.kind, *parts, {name: column.told() for name, column in self.inner.items()}]
+
+
+def _whole(array: Any, instead: Any) -> Any:
+    return array.fill_null(instead) if array.null_count else array
 
 
 def _numbers(array: Any) -> Any:

@@ -171,7 +171,7 @@ def _score(sample: bytes, codec: str) -> float:
 def _weight(char: str) -> float:
     if char in COMMON:
         return 1.0
-    if "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uffef" or char in "“”‘’…—·":
+    if "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uffef" or char in "“”‘’…—–·°×":
         return 0.5
     if not "\u4e00" <= char <= "\u9fff":
         return -1.0

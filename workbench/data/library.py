@@ -1,4 +1,4 @@
-"""Saved datasets: immutable versions in the workspace, and the samples that come with the workbench."""
+"""Saved datasets: immutable versions in the workspace, and the samples that come with the workbench. `intake` brings files in."""
 
 from __future__ import annotations
 
@@ -8,133 +8,30 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import read_json, safe_name, sync_folder, write_json
-from workbench.core.task import Task
-from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.data import store
-from workbench.data.convert import convert, refuse_empty
 from workbench.data.dataset import META, Dataset, find_sample, sample_folder, samples
-from workbench.data.readers import read_table
-from workbench.data.roles import Guess, guess
-from workbench.data.table import Refused, Table
-from workbench.data.values import as_text
+from workbench.data.roles import guess
+from workbench.data.table import Table
 
-__all__ = ["Dataset", "Imported", "all_datasets", "find", "import_file", "samples", "save"]
+__all__ = ["Dataset", "all_datasets", "find", "samples", "save"]
 _VERSION = re.compile(r"v(\d{4,})$")
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What an import did."""
-
-    dataset: Dataset
-    guess: Guess
-    refused: list[Refused] = field(default_factory=list)
-    warnings: list[Text] = field(default_factory=list)
-
-    def facts(self, lang: Lang = "en") -> dict[str, Any]:
-        """The answer of `data import --json`."""
-        meta = self.dataset.meta
-        return {
-            "dataset": self.dataset.name,
-            "version": self.dataset.version,
-            "rows": meta["rows"],
-            "refused": [{"line": item.line, "reason": item.reason.say(lang)} for item in self.refused],
-            "format": meta["format"],
-            "encoding": meta["encoding"],
-            "roles": meta["roles"],
-            "warnings": [warning.say(lang) for warning in self.warnings],
-        }
-
-
-def import_file(
-    workspace: Workspace,
-    path: Path | str,
-    name: str,
-    roles: dict[str, str] | None = None,
-    task: Task | None = None,
-) -> Imported:
-    """Read a file and save it as a new version of `name`. Nothing is written unless all of it worked.
-
-    Without `roles` the guessed ones are saved. With `task`, rows that cannot teach it are an error before anything is saved.
-    """
-    _check_name(workspace, name)
-    table = read_table(path)
-    guessed = guess(table)
-    chosen = guessed.roles if roles is None else dict(roles)
-    _check_columns(table, chosen)
-    filled = _filled(Path(path).name, table, chosen)
-    if task is not None:
-        task.check(convert(filled.rows, chosen, filled.columns, task).rows)
-    warnings = [*filled.warnings, *_advice(filled, guessed, chosen)]
-    facts = {
-        "task": task.kind if task is not None else guessed.task,
-        "roles": chosen,
-        "steps": [{"kind": "import", "file": Path(path).name, "refused": len(filled.refused)}],
-    }
-    return Imported(_save(workspace, name, filled, facts), guessed, filled.refused, warnings)
-
-
-def _filled(file: str, table: Table, roles: dict[str, str]) -> Table:
-    filled = refuse_empty(table, roles)
-    if filled.rows:
-        return filled
-    first = filled.refused[0]
-    raise UserError(
-        f"{file}: no usable row is left; line {first.line}: {first.reason.en}. Complete the data.",
-        f"{file}：没有可用的行；第 {first.line} 行：{first.reason.zh}。请补全数据。",
-        field="file",
-    )
-
-
-def _advice(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
-    """What stands between this table and a training run."""
-    if guessed.task is None and len(roles) < 2:
-        return [
-            Text(
-                "the columns do not show what is to be learned; say which column has which role before training",
-                "无法从列中看出要学什么；训练前请指明各列的角色",
-            )
-        ]
-    labels = [column for column, role in roles.items() if role == "label"]
-    bare = [index for index, row in enumerate(table.rows) if labels and not as_text(row.get(labels[0])).strip()]
-    if not bare:
-        return []
-    line = table.line(bare[0])
-    return [
-        Text(
-            f"{len(bare)} rows have no label (the first in line {line}); they are kept, but not trained on",
-            f"{len(bare)} 行没有标签（第一处在第 {line} 行）；会保留，但不参与训练",
-        )
-    ]
-
-
-def _check_columns(table: Table, roles: dict[str, str]) -> None:
-    for column in roles:
-        if column not in table.columns:
-            listed = ", ".join(shorten(known, 30) for known in table.columns[:20])
-            raise UserError(
-                f"data.roles: there is no column “{shorten(column)}”; the columns are: {listed}.",
-                f"data.roles：没有“{shorten(column)}”列；现有列：{listed}。",
-                field="data.roles",
-            )
 
 
 def save(workspace: Workspace, name: str, table: Table, roles: dict[str, str]) -> Dataset:
     """Save a table as the next version of `name`."""
-    _check_name(workspace, name)
+    check_name(workspace, name)
     return _save(workspace, name, table, {"task": guess(table).task, "roles": dict(roles), "steps": []})
 
 
 def save_version(workspace: Workspace, name: str, table: Table, facts: dict[str, Any]) -> Dataset:
     """Save a table as the next version of `name`, with `facts` (task, roles, steps, parent) in its meta."""
-    _check_name(workspace, name)
+    check_name(workspace, name)
     return _save(workspace, name, table, facts)
 
 
@@ -143,7 +40,8 @@ def versions(workspace: Workspace, name: str) -> list[Dataset]:
     return [_load(workspace, name, number) for number in _versions(workspace.dataset_folder(name))]
 
 
-def _check_name(workspace: Workspace, name: str) -> None:
+def check_name(workspace: Workspace, name: str) -> None:
+    """UserError when a dataset cannot be called so."""
     workspace.dataset_folder(name)
     if sample_folder(name) is not None:
         raise UserError(
@@ -162,15 +60,15 @@ def _save(workspace: Workspace, name: str, table: Table, facts: dict[str, Any]) 
         "created": round(time.time(), 3),
         **facts,
     }
-    with _staged(workspace, name) as stage:
+    with staged(workspace, name) as stage:
         meta["sha256"] = store.write(stage / store.DATA, table.columns, table.rows)
         write_json(stage / META, meta)
-        version = _publish(workspace, name, stage)
-    return Dataset(name, version, _version_folder(workspace, name, version), meta)
+        version = publish(workspace, name, stage)
+    return Dataset(name, version, version_folder(workspace, name, version), meta)
 
 
 @contextlib.contextmanager
-def _staged(workspace: Workspace, name: str) -> Iterator[Path]:
+def staged(workspace: Workspace, name: str) -> Iterator[Path]:
     """A folder beside the datasets that is gone afterwards, unless it was renamed into place."""
     stage = Path(tempfile.mkdtemp(prefix=".staged-", dir=workspace.datasets))
     try:
@@ -186,19 +84,20 @@ def _staged(workspace: Workspace, name: str) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _publish(workspace: Workspace, name: str, stage: Path) -> int:
+def publish(workspace: Workspace, name: str, stage: Path) -> int:
     """Rename the staged folder to the next version; two imports at once get two versions."""
     stage.chmod(0o755)
     with workspace.lock("datasets"):
         home = workspace.dataset_folder(name)
         version = max(_versions(home), default=0) + 1
         home.mkdir(exist_ok=True)
-        stage.rename(_version_folder(workspace, name, version))
+        stage.rename(version_folder(workspace, name, version))
         sync_folder(home)
     return version
 
 
-def _version_folder(workspace: Workspace, name: str, version: int) -> Path:
+def version_folder(workspace: Workspace, name: str, version: int) -> Path:
+    """Where a version lies."""
     return workspace.dataset_folder(name) / f"v{version:04d}"
 
 
@@ -234,7 +133,7 @@ def find(workspace: Workspace, name: str, version: int = 0) -> Dataset:
 
 
 def _load(workspace: Workspace, name: str, version: int) -> Dataset:
-    folder = _version_folder(workspace, name, version)
+    folder = version_folder(workspace, name, version)
     meta = read_json(folder / META)
     if not isinstance(meta, dict) or not {"rows", "columns", "roles"} <= set(meta):
         raise UserError(

@@ -12,6 +12,8 @@ from workbench.data.names import HELD_OUT, normal
 from workbench.data.values import as_text
 
 BINS = 20
+PART = 20_000
+"""Rows of a large dataset that are looked at."""
 READ = ("text", "text_pair", "system", "prompt", "context", "messages", "response")
 """Roles whose words count as the text of a row."""
 

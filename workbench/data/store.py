@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -32,18 +33,27 @@ class Writer:
 
         self.schema, self.rows = schema, 0
         self._digest = Digest(schema)
+        self._beside = ThreadPoolExecutor(
+            1
+        )  # the digest is made while the next rows are read: neither holds the interpreter
+        self._last: Future[None] | None = None
         self._file = pa.ipc.new_file(str(path), schema)
 
     def add(self, batch: Any) -> None:
         """Write the next rows."""
         if batch.num_rows:
             self._file.write_batch(batch)
-            self._digest.add(batch)
+            if self._last is not None:
+                self._last.result()
+            self._last = self._beside.submit(self._digest.add, batch)
             self.rows += batch.num_rows
 
     def close(self) -> str:
         """End the file; the digest of what is in it."""
         self._file.close()
+        self._beside.shutdown()
+        if self._last is not None:
+            self._last.result()
         return self._digest.hexdigest()
 
 
@@ -75,10 +85,11 @@ def table(columns: Sequence[str], rows: Rows) -> Any:
 def _array(values: list[Any]) -> Any:
     import pyarrow as pa
 
-    if len({type(value) for value in values if value is not None}) > 1:
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) > 1 and kinds != {int, float}:
         return as_texts(values)
     try:
-        array = pa.array(values)
+        array = pa.array(values, pa.float64() if len(kinds) > 1 else None)
         keeps = not pa.types.is_nested(array.type) or (_writable(array.type) and array.to_pylist() == values)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         keeps = False
@@ -125,6 +136,14 @@ def _opened(path: Path, stamp: int) -> Any:
     import pyarrow.parquet as pq
 
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all() if path.name == DATA else pq.read_table(path)
+
+
+def columns(folder: Path) -> list[str]:
+    """The names of its columns."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(folder / DATA)) as file:
+        return list(pa.ipc.open_file(file).schema.names)
 
 
 def read(folder: Path, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:

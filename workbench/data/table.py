@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ from workbench.core.errors import UserError, shorten
 from workbench.core.registry import Registry
 from workbench.core.text import Text
 from workbench.data.encoding import Decoded, decode
+from workbench.data.values import as_text
 
 FIELD_LIMIT = 10_000_000
 """Characters in one value at most; a longer one is a broken file, not a text to learn from."""
 COLUMN_LIMIT = 1000
+DAMAGED = Text("bytes or escapes in it are no characters", "其中有无法解码为字符的内容")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Refused:
 
     line: int
     reason: Text
+    raw: str = ""
+    """The row itself, as far as it is known."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Table:
     def refuse(self, reasons: dict[int, Text]) -> Table:
         """A copy without the rows at these positions, which are counted as refused."""
         kept = [index for index in range(len(self.rows)) if index not in reasons]
-        refused = [Refused(self.line(index), reason) for index, reason in reasons.items()]
+        refused = [Refused(self.line(index), reason, as_text(self.rows[index])) for index, reason in reasons.items()]
         return Table(
             self.columns,
             [self.rows[index] for index in kept],
@@ -111,6 +115,14 @@ class Reader(ABC):
         """The table in it; UserError when nothing in it can be used."""
 
 
+class Piecewise(Reader):
+    """A format whose files may be larger than memory."""
+
+    @abstractmethod
+    def pieces(self, lines: Any, schema: Any) -> Iterator[Any]:
+        """Pieces (bulk.Piece) of a large file (bulk.Lines). Those that fit the Arrow schema may come as Arrow tables."""
+
+
 READERS: Registry[Reader] = Registry(Text("file format", "文件格式"), "workbench.data.readers")
 
 
@@ -135,7 +147,7 @@ def records_table(source: Source, records: list[tuple[int, Any]], refused: list[
         if isinstance(value, dict) and value:
             kept.append((line, value))
         else:
-            refused.append(Refused(line, _not_object(value)))
+            refused.append(Refused(line, not_object(value), as_text(value)))
     keys = list(dict.fromkeys(key for _, value in kept for key in value))
     names = column_names(keys)
     pairs = list(zip(names, keys, strict=True))
@@ -143,7 +155,8 @@ def records_table(source: Source, records: list[tuple[int, Any]], refused: list[
     return Table(names, rows, refused, kind, source.decoded.encoding, lines=[line for line, _ in kept])
 
 
-def _not_object(value: Any) -> Text:
+def not_object(value: Any) -> Text:
+    """Why a JSON value is no row."""
     if value == {}:
         return Text("an empty object", "空对象")
     quoted = shorten(value, 30)

@@ -19,3 +19,12 @@ def as_text(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def damaged(value: Any) -> bool:
+    """Whether a value holds what stands for bytes that are no characters."""
+    if isinstance(value, str):
+        return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return any(damaged(key) or damaged(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(damaged, value))

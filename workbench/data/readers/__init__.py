@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.text import Text
+from workbench.data import bulk
 from workbench.data.foreign import refuse_bytes, refuse_words
-from workbench.data.table import COLUMN_LIMIT, FIELD_LIMIT, READERS, Reader, Refused, Source, Table
+from workbench.data.table import COLUMN_LIMIT, DAMAGED, FIELD_LIMIT, READERS, Piecewise, Reader, Refused, Source, Table
+from workbench.data.values import damaged
 
 __all__ = ["READERS", "Reader", "Refused", "Source", "Table", "read_table"]
 
@@ -24,12 +25,29 @@ def read_table(path: Path | str) -> Table:
     table = reader.read(source)
     table.warnings = [*_about(source, reader), *source.warnings, *table.warnings]
     if not reader.binary and _SURROGATE.search(source.text):
-        table = table.refuse({index: DAMAGED for index, row in enumerate(table.rows) if _damaged(row)})
+        table = table.refuse({index: DAMAGED for index, row in enumerate(table.rows) if damaged(row)})
     _check(source, table)
     return table
 
 
-DAMAGED = Text("bytes or escapes in it are no characters", "其中有无法解码为字符的内容")
+def read_head(path: Path | str) -> tuple[Table, Piecewise | None]:
+    """The table a person is shown before an import: of a large file its first rows, and the reader that takes it in pieces;
+    of any other the whole table and None."""
+    path = Path(path)
+    if not bulk.large(path):
+        return read_table(path), None
+    _, warning, start = bulk.head(path)
+    source = Source(path, start)
+    reader = _choose(source)
+    if not isinstance(reader, Piecewise):
+        return read_table(path), None
+    table = reader.read(source)
+    _check(source, table)
+    first = Text(
+        f"a large file: its first {len(table.rows):,} rows are shown", f"文件较大：显示前 {len(table.rows):,} 行"
+    )
+    table.warnings = [*([warning] if warning else []), first, *table.warnings]
+    return table, reader
 
 
 def _open(path: Path) -> Source:
@@ -90,14 +108,6 @@ def _about(source: Source, reader: Reader) -> list[Text]:
             )
         )
     return notes
-
-
-def _damaged(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, dict):
-        return any(_damaged(key) or _damaged(item) for key, item in value.items())
-    return isinstance(value, list) and any(_damaged(item) for item in value)
 
 
 def _check(source: Source, table: Table) -> None:

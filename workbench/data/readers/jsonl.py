@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
+from workbench.data.bulk import Lines, Piece
 from workbench.data.jsontext import CAUSES, DECODER, broken, skip_blank
-from workbench.data.table import READERS, Reader, Refused, Source, Table, records_table
+from workbench.data.table import READERS, Piecewise, Refused, Source, Table, not_object, records_table
+from workbench.data.values import as_text
 
 _LINES = re.compile(r"\r\n|\n|\r")
 PROBE = 20
 
 
 @READERS.add
-class JsonLines(Reader):
+class JsonLines(Piecewise):
     """One JSON object per line; also common under the name .json."""
 
     kind = "jsonl"
@@ -35,17 +40,81 @@ class JsonLines(Reader):
 
     def read(self, source: Source) -> Table:
         """Every whole line; the broken ones are told."""
-        records: list[tuple[int, Any]] = []
-        refused: list[Refused] = []
-        for number, line in enumerate(_LINES.split(source.text), start=1):
-            if not line.strip():
-                continue
-            try:
-                records.append((number, _parse(line)))
-            except CAUSES as error:
-                reason, quoted = broken(error), shorten(line.strip(), 40)
-                refused.append(Refused(number, Text(f"{reason.en}: {quoted}", f"{reason.zh}：{quoted}")))
+        records, refused = _records(source.text, 1)
         return records_table(source, records, refused, self.kind)
+
+    def pieces(self, lines: Lines, schema: Any) -> Iterator[Piece]:
+        """A block at a time: by Arrow when every line of it fits the schema, else line by line."""
+        line = 1
+        with ThreadPoolExecutor(
+            2
+        ) as pool:  # Arrow lets go of the interpreter: one block is read while another is written
+            for block, arrow in _ahead(pool, lines.blocks(), schema):
+                if arrow is not None:
+                    yield Piece(arrow=arrow, line=line)
+                else:
+                    yield _slowly(block, line)
+                line += block.count(b"\n")
+
+
+Pair = tuple[bytes, Any]
+
+
+def _ahead(pool: ThreadPoolExecutor, blocks: Iterator[bytes], schema: Any) -> Iterator[Pair]:
+    waiting: deque[Future[Pair]] = deque()
+    for block in blocks:
+        waiting.append(pool.submit(lambda one: (one, _fast(one, schema)), block))
+        if len(waiting) > 2:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _fast(block: bytes, schema: Any) -> Any:
+    """The block as an Arrow table, or None when Arrow would read it otherwise than we do: escapes that are no characters, blank
+    lines (the lines of rows must stay known), a value of another kind, a key that is new."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    if b"\\ud" in block or b"\\uD" in block or b"\r" in block:
+        return None
+    options = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error", newlines_in_values=False)
+    try:
+        ends = pa.array([0, len(block)], pa.int32()).buffers()[1]
+        pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(block)]).cast(pa.string())  # is it UTF-8?
+        found = pj.read_json(
+            pa.BufferReader(block), pj.ReadOptions(use_threads=False, block_size=len(block) + 1), options
+        )
+    except (pa.ArrowException, ValueError):
+        return None
+    whole = found.num_rows == block.count(b"\n") + (not block.endswith(b"\n"))
+    return found.select(schema.names) if whole else None
+
+
+def _slowly(block: bytes, line: int) -> Piece:
+    records, refused = _records(block.decode("utf-8", "surrogatepass" if b"\xed" in block else "workbench-mark"), line)
+    good = [(number, value) for number, value in records if isinstance(value, dict) and value]
+    bad = [
+        Refused(number, not_object(value), as_text(value))
+        for number, value in records
+        if not (isinstance(value, dict) and value)
+    ]
+    return Piece([value for _, value in good], [number for number, _ in good], [*refused, *bad])
+
+
+def _records(text: str, first: int) -> tuple[list[tuple[int, Any]], list[Refused]]:
+    """(line, value) of every whole line, and the lines that are none."""
+    records: list[tuple[int, Any]] = []
+    refused: list[Refused] = []
+    for number, line in enumerate(_LINES.split(text), start=first):
+        if not line.strip():
+            continue
+        try:
+            records.append((number, _parse(line)))
+        except CAUSES as error:
+            reason, quoted = broken(error), shorten(line.strip(), 40)
+            refused.append(Refused(number, Text(f"{reason.en}: {quoted}", f"{reason.zh}：{quoted}"), line))
+    return records, refused
 
 
 def _parse(line: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,9 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.data import library, profile, readers, roles
+from workbench.data import intake, library, profile, readers, roles
 from workbench.ui import cleaning, figures
-from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, table, tag
+from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 
 PREVIEW_ROWS = 12
@@ -65,6 +67,7 @@ def _confirm(page: Page) -> dict[str, Any]:
             for role in role_names()
         }
         save = gr.Button(words("save_dataset"), variant="primary", elem_id="save-dataset")
+        stop = gr.Button(words("import_stop"), elem_id="import-stop", visible=False)
     said = gr.HTML(padding=False)
     return {
         "panel": panel,
@@ -73,6 +76,7 @@ def _confirm(page: Page) -> dict[str, Any]:
         "task": task,
         "fields": fields,
         "save": save,
+        "stop": stop,
         "said": said,
     }
 
@@ -102,11 +106,14 @@ def _wire(page: Page, top: tuple[Any, Any, Any], confirm: dict[str, Any], pictur
     ]
     upload.change(lambda path: _read(page, path), [upload], opened)
     confirm["task"].input(lambda task, path: _role_fields(page, task, path), [confirm["task"], upload], fields)
-    confirm["save"].click(
-        lambda path, name, task, pulse, *columns: _save(page, path, name, task, columns, pulse),
-        [upload, confirm["name"], confirm["task"], page.pulse, *fields],
-        [confirm["said"], chosen, page.pulse],
-    )
+    saving = confirm["save"].click(
+        partial(_save, page), [upload, confirm["name"], confirm["task"], page.pulse, *fields],
+        [confirm["said"], confirm["stop"], page.pulse], show_progress="hidden",
+    )  # fmt: skip
+    confirm["stop"].click(
+        lambda: [hint(page.words("import_stopped")), gr.update(visible=False)], None,
+        [confirm["said"], confirm["stop"]], cancels=[saving], queue=False,
+    )  # fmt: skip
 
 
 def _datasets(page: Page) -> Any:
@@ -131,7 +138,7 @@ def _read(page: Page, path: str | None) -> list[Any]:
     if not path:
         return [gr.update(visible=False), "", gr.skip(), gr.skip(), *[gr.skip()] * count, "", *_nothing(page)]
     try:
-        found = readers.read_table(Path(path))
+        found, _ = readers.read_head(Path(path))
     except UserError as error:
         said = problem(error, page.words.lang)
         return [
@@ -180,7 +187,7 @@ def _columns(page: Page, task: str, columns: list[str], guessed: dict[str, str])
 def _role_fields(page: Page, task: str, path: str | None) -> list[Any]:
     if not path:
         return [gr.skip()] * len(role_names())
-    found = readers.read_table(Path(path))
+    found, _ = readers.read_head(Path(path))
     return _columns(page, task, found.columns, roles.guess(found).roles)
 
 
@@ -216,24 +223,30 @@ def _refused(page: Page, found: Any) -> str:
     return f"<h2>{esc(words('refused', n=len(found.refused)))}</h2>" + table([words("line"), words("reason")], rows)
 
 
-def _save(page: Page, path: str | None, name: str, task: str, columns: tuple[Any, ...], pulse: float) -> list[Any]:
-    """Check the confirmed roles and save; the dataset is chosen for the next run at once."""
-    words = page.words
+def _save(page: Page, path: str | None, name: str, task: str, pulse: float, *columns: Any) -> Iterator[list[Any]]:
+    """Check the confirmed roles and save, telling how far it is; the dataset is chosen for the next run at once."""
+    words, hidden = page.words, gr.update(visible=False)
     try:
         if not path:
             raise UserError("Choose a file first.", "请先选择文件。")
         entry = TASKS.get(task)
         wanted = {role.name for role in entry.roles} | {"split"}
         chosen = {column: role for role, column in zip(role_names(), columns, strict=True) if column and role in wanted}
-        made = library.import_file(page.workspace, Path(path), name, chosen, entry)
-        train, _ = made.dataset.task_rows(entry)
+        steps, made = intake.importing(page.workspace, Path(path), name, chosen, entry), None
+        while made is None:
+            try:
+                share = next(steps)
+                yield [progress(share, f"{words('importing')} {share:.0%}"), gr.update(visible=True), gr.skip()]
+            except StopIteration as end:
+                made = end.value
     except UserError as error:
-        return [problem(error, words.lang), gr.skip(), gr.skip()]
+        yield [problem(error, words.lang), hidden, gr.skip()]
+        return
     page.draft.choose_dataset(made.dataset.name, made.dataset.version)
     if task != page.draft.get("task.kind"):
         page.draft.choose_task(task)
-    said = fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=len(train)))
-    return [said, gr.skip(), pulse + 1]
+    rows = f"{made.dataset.meta['rows']:,}"
+    yield [fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=rows)), hidden, pulse + 1]
 
 
 def _nothing(page: Page) -> list[Any]:
@@ -247,13 +260,13 @@ def _show(page: Page, name: str | None) -> list[Any]:
         return _nothing(page)
     try:
         dataset = library.find(page.workspace, name)
-        found = profile.profile(dataset.rows(), dataset.meta.get("roles") or {})
+        found = profile.profile(dataset.rows(0, profile.PART), dataset.meta.get("roles") or {})
     except UserError as error:
         return [problem(error, words.lang), gr.update(visible=False), gr.update(visible=False)]
     columns = list(dataset.meta.get("columns") or [])
     rows = dataset.rows(0, PREVIEW_ROWS)
     shown = facts([
-        (words("rows"), f"{found.rows:,}"),
+        (words("rows"), f"{dataset.meta['rows']:,}" + (words("looked_at", n=f"{found.rows:,}") if found.rows < dataset.meta["rows"] else "")),
         (words("columns"), ", ".join(f"{column} → {role}" for column, role in (dataset.meta.get("roles") or {}).items()) or ", ".join(columns)),
         (words("version"), dataset.version),
         (words("duplicates"), found.duplicates),

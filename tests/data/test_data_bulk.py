@@ -1,0 +1,113 @@
+"""A large file, read in pieces, becomes the very dataset it would become read whole; stopped on the way, it leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.core.errors import UserError
+from workbench.core.workspace import Workspace
+from workbench.data import bulk, intake, library
+
+Put = Callable[..., Path]
+ROWS = [
+    {"id": number, "text": f"第 {number} 行 – it is {'good' if number % 2 else 'bad'}", "label": "yn"[number % 2]}
+    for number in range(400)
+]
+
+
+def lines(rows: list[Any]) -> str:
+    return "\n".join(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows) + "\n"
+
+
+def with_(place: int, *rows: Any) -> list[Any]:
+    return [*ROWS[:place], *rows, *ROWS[place:]]
+
+
+CASES: dict[str, list[Any]] = {
+    "plain": list(ROWS),
+    "a broken line": with_(300, '{"id": 1,', "7"),
+    "a blank line and a blank text": with_(
+        300, "", {"id": 1, "text": " \u3000", "label": "y"}, {"id": 2, "label": "n"}
+    ),
+    "half a character": with_(300, '{"id": 5, "text": "\\ud83d", "label": "y"}'),
+    "text among numbers": with_(300, {"id": "A-1", "text": "fine", "label": "y"}),
+    "a fraction among whole numbers": with_(300, {"id": 1.5, "text": "fine", "label": "y"}),
+    "a new column": with_(300, {"id": 1, "text": "fine", "label": "y", "source": "web"}),
+    "numbers where text stood": with_(300, {"id": 1, "text": 17, "label": "y"}),
+}
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def on() -> None:
+        monkeypatch.setattr(bulk, "LARGE", 1)
+        monkeypatch.setattr(bulk, "HEAD", 4000)
+        monkeypatch.setattr(bulk, "BLOCK", 3000)
+
+    return on
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_in_pieces_as_whole(
+    workspace: Workspace, put: Put, small_pieces: Callable[[], None], name: str, encoding: str
+) -> None:
+    path = put(
+        "rows.jsonl", lines(CASES[name]).replace("\u3000", " ") if encoding != "utf-8" else lines(CASES[name]), encoding
+    )
+    whole = intake.import_file(workspace, path, "whole")
+    small_pieces()
+    pieces = intake.import_file(workspace, path, "pieces")
+    assert pieces.dataset.rows() == whole.dataset.rows()
+    assert [(item.line, item.reason) for item in pieces.refused] == [(item.line, item.reason) for item in whole.refused]
+    same = ("rows", "columns", "roles", "task", "format", "encoding", "steps")
+    assert {key: pieces.dataset.meta[key] for key in same} == {key: whole.dataset.meta[key] for key in same}
+    assert pieces.dataset.meta["sha256"] == whole.dataset.meta["sha256"]
+
+
+def test_every_refused_row_is_kept_word_for_word(
+    workspace: Workspace, put: Put, small_pieces: Callable[[], None]
+) -> None:
+    small_pieces()
+    made = intake.import_file(workspace, put("rows.jsonl", lines(with_(300, '{"id": 1,'))), "mine")
+    (told,) = [json.loads(line) for line in (made.dataset.folder / intake.REFUSED).read_text().splitlines()]
+    assert (told["file"], told["line"], told["row"]) == ("rows.jsonl", 301, '{"id": 1,')
+    assert told["reason"]
+    assert told["原因"]
+
+
+def test_stopped_on_the_way_nothing_is_left(workspace: Workspace, put: Put, small_pieces: Callable[[], None]) -> None:
+    small_pieces()
+    steps = intake.importing(workspace, put("rows.jsonl", lines(list(ROWS))), "mine")
+    shares = [next(steps) for _ in range(3)]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 1
+    steps.close()
+    assert [path.name for path in workspace.datasets.iterdir() if path.name != "mine"] == []
+    assert not library.versions(workspace, "mine")
+
+
+def test_mostly_broken_is_refused(workspace: Workspace, put: Put, small_pieces: Callable[[], None]) -> None:
+    small_pieces()
+    path = put("rows.jsonl", lines([*ROWS[:60], *['{"text": "ok", "label": }'] * 600]))
+    with pytest.raises(UserError, match="nothing was imported"):
+        intake.import_file(workspace, path, "mine")
+    assert not library.versions(workspace, "mine")
+
+
+def test_a_key_that_appears_late_in_a_conversation_is_kept(
+    workspace: Workspace, put: Put, small_pieces: Callable[[], None]
+) -> None:
+    small_pieces()
+    turns = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
+    late = [turns[0], {**turns[1], "tool_calls": [{"name": "clock"}]}]
+    path = put("rows.jsonl", lines([{"messages": turns}] * 200 + [{"messages": late}]))
+    made = intake.import_file(workspace, path, "mine")
+    assert made.dataset.meta["rows"] == 201
+    assert "clock" in str(made.dataset.rows(200))
+    assert made.dataset.meta["roles"] == {"messages": "messages"}
