@@ -75,8 +75,12 @@ def importing(
     name: str,
     roles: dict[str, str] | None = None,
     task: Task | None = None,
+    later: bool = False,
 ) -> Generator[float, None, Imported]:
-    """The same, telling the share that is done on the way. Closed before its end, it leaves nothing behind."""
+    """The same, telling the share that is done on the way. Closed before its end, it leaves nothing behind.
+
+    `later`: the answers will be given by hand, so what the task needs is not asked for yet.
+    """
     path = Path(path)
     library.check_name(workspace, name)
     table, reader = read_head(path)
@@ -84,7 +88,7 @@ def importing(
     chosen = guessed.roles if roles is None else dict(roles)
     _check_columns(table, chosen)
     filled = _filled(path.name, table, chosen)
-    if task is not None:
+    if task is not None and not later:
         task.check(convert(filled.rows, chosen, filled.columns, task).rows)
     facts = {"task": task.kind if task is not None else guessed.task, "roles": chosen}
     notes = [*filled.warnings, *_advice(filled, guessed, chosen)]

@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.data import intake, library, profile, readers, roles
-from workbench.ui import cleaning, figures
+from workbench.ui import annotate, cleaning, figures
 from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 
@@ -37,7 +37,6 @@ def build(page: Page) -> None:
             gr.HTML(f"<h2>{esc(words('own_file'))}</h2>", padding=False)
             upload = gr.File(
                 label=words("upload"), file_count="single", type="filepath", height=130, elem_id="upload",
-                file_types=[".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet"],
             )  # fmt: skip
             confirm = _confirm(page)
         with gr.Column(scale=3, min_width=340):
@@ -46,6 +45,7 @@ def build(page: Page) -> None:
             lengths = gr.Plot(visible=False, show_label=False)
     _wire(page, (chosen, use, upload), confirm, [picture, balance, lengths])
     cleaning.build(page, chosen, (lambda name: _show(page, name), [picture, balance, lengths]))
+    annotate.build(page, chosen)
 
 
 def _confirm(page: Page) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def _confirm(page: Page) -> dict[str, Any]:
             )
             for role in role_names()
         }
+        later = gr.Checkbox(False, label=words("label_later"), elem_id="label-later")
         save = gr.Button(words("save_dataset"), variant="primary", elem_id="save-dataset")
         stop = gr.Button(words("import_stop"), elem_id="import-stop", visible=False)
     said = gr.HTML(padding=False)
@@ -76,6 +77,7 @@ def _confirm(page: Page) -> dict[str, Any]:
         "task": task,
         "fields": fields,
         "save": save,
+        "later": later,
         "stop": stop,
         "said": said,
     }
@@ -95,19 +97,11 @@ def _wire(page: Page, top: tuple[Any, Any, Any], confirm: dict[str, Any], pictur
     use.click(lambda name, pulse: _use(page, name, pulse), [chosen, page.pulse], [page.pulse], queue=False).then(
         None, None, None, js="() => wbGo('model')"
     )
-    opened = [
-        confirm["panel"],
-        confirm["notes"],
-        confirm["name"],
-        confirm["task"],
-        *fields,
-        confirm["said"],
-        *picture,
-    ]
+    opened = [*(confirm[part] for part in ("panel", "notes", "name", "task")), *fields, confirm["said"], *picture]
     upload.change(lambda path: _read(page, path), [upload], opened)
     confirm["task"].input(lambda task, path: _role_fields(page, task, path), [confirm["task"], upload], fields)
     saving = confirm["save"].click(
-        partial(_save, page), [upload, confirm["name"], confirm["task"], page.pulse, *fields],
+        partial(_save, page), [upload, confirm["name"], confirm["task"], confirm["later"], page.pulse, *fields],
         [confirm["said"], confirm["stop"], page.pulse], show_progress="hidden",
     )  # fmt: skip
     confirm["stop"].click(
@@ -223,16 +217,16 @@ def _refused(page: Page, found: Any) -> str:
     return f"<h2>{esc(words('refused', n=len(found.refused)))}</h2>" + table([words("line"), words("reason")], rows)
 
 
-def _save(page: Page, path: str | None, name: str, task: str, pulse: float, *columns: Any) -> Iterator[list[Any]]:
+def _save(page: Page, path: str | None, name: str, task: str, later: bool, *rest: Any) -> Iterator[list[Any]]:
     """Check the confirmed roles and save, telling how far it is; the dataset is chosen for the next run at once."""
-    words, hidden = page.words, gr.update(visible=False)
+    words, hidden, (pulse, *columns) = page.words, gr.update(visible=False), rest
     try:
         if not path:
             raise UserError("Choose a file first.", "请先选择文件。")
         entry = TASKS.get(task)
         wanted = {role.name for role in entry.roles} | {"split"}
         chosen = {column: role for role, column in zip(role_names(), columns, strict=True) if column and role in wanted}
-        steps, made = intake.importing(page.workspace, Path(path), name, chosen, entry), None
+        steps, made = intake.importing(page.workspace, Path(path), name, chosen, entry, later), None
         while made is None:
             try:
                 share = next(steps)

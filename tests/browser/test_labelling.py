@@ -1,0 +1,99 @@
+"""Labelling in a real browser: unlabelled rows come in, twenty are labelled with keys, taken back, saved, and trained on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.data import library
+from workbench.data.labels import Labels
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def bring(page: Any, path: Path, name: str) -> None:
+    page.set_input_files("#upload input[type=file]", str(path))
+    page.locator("#save-dataset").wait_for(state="visible")
+    page.fill("#dataset-name textarea, #dataset-name input", name)
+
+
+def stored(workbench: Any, name: str, count: int, who: str = "Ann") -> dict[int, Any]:
+    """The labels on disk, as soon as there are so many."""
+    for _ in range(100):
+        found = Labels(workbench.workspace.dataset_folder(name), 1).of(who)
+        if len(found) == count:
+            break
+        time.sleep(0.1)
+    return found
+
+
+def test_twenty_rows_are_labelled_with_keys(
+    visit: Callable[..., Any], workbench: Any, tmp_path: Path, picture: Any
+) -> None:
+    path = tmp_path / "moods.csv"
+    texts = [f"{'a bright and happy' if n % 2 else 'a dark and sad'} day ${{1+{n}}} `{n}` 第{n}天" for n in range(24)]
+    path.write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
+    page = visit("/en/#data")
+    bring(page, path, "moods")
+    page.locator("#data-task label", has_text="lassif").first.click()
+    page.locator("#role-text").wait_for(state="visible")
+    page.locator("#label-later input").check()
+    page.click("#save-dataset")
+    page.locator("#page-data .note.good", has_text="moods").wait_for()
+    page.click("#labelling > button")
+    page.fill("#label-who input, #label-who textarea", "Ann")
+    page.fill("#label-names input, #label-names textarea", "happy, sad")
+    page.click("#label-open")
+    page.locator("#board .keys button", has_text="sad").wait_for()
+    for number in range(20):
+        page.locator("#board .part p", has_text=f"第{number}天").wait_for()
+        assert f"${{1+{number}}} `{number}`" in page.locator("#board .part p").inner_text()
+        page.keyboard.press("1" if number % 2 else "2")
+    page.locator("#board .count", has_text="20 / 24").wait_for()
+    picture(page, "board-en")
+    page.keyboard.press("Backspace")
+    page.locator("#board .count", has_text="19 / 24").wait_for()
+    page.keyboard.press("1")
+    page.locator("#board .count", has_text="20 / 24").wait_for()
+    found = stored(workbench, "moods", 20)
+    assert {place: value["label"] for place, value in found.items()} == {
+        n: "happy" if n % 2 else "sad" for n in range(20)
+    }
+    page.click("#label-save")
+    page.locator("#label-said .note.good", has_text="version 2").wait_for()
+    assert library.find(workbench.workspace, "moods").meta["roles"] == {"text": "text", "label": "label"}
+
+
+def test_names_are_marked_by_dragging(visit: Callable[..., Any], workbench: Any, tmp_path: Path, picture: Any) -> None:
+    path = tmp_path / "places.conll"
+    sentences = ["我 O\n在 O\n北 B-LOC\n京 I-LOC\n工 O\n作 O\n", "李 O\n雷 O\n去 O\n上 O\n海 O\n了 O\n"] * 6
+    path.write_text("\n".join(sentences), encoding="utf-8")
+    page = visit("/zh/#data")
+    bring(page, path, "places")
+    page.click("#save-dataset")
+    page.locator("#page-data .note.good", has_text="places").wait_for()
+    page.click("#labelling > button")
+    page.fill("#label-who input, #label-who textarea", "Ann")
+    page.fill("#label-names input, #label-names textarea", "PER")
+    page.click("#label-open")
+    page.locator("#board .pieces .marked").first.wait_for()
+    page.keyboard.press("Enter")
+    page.locator("#board .pieces span", has_text="雷").wait_for()
+    page.keyboard.press("2")
+    first, second = (
+        page.locator("#board [data-piece='0']").bounding_box(),
+        page.locator("#board [data-piece='1']").bounding_box(),
+    )
+    page.mouse.move(first["x"] + 4, first["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(second["x"] + 8, second["y"] + 8)
+    page.mouse.up()
+    assert page.locator("#board .marked").count() == 2
+    picture(page, "board-zh")
+    page.keyboard.press("Enter")
+    found = stored(workbench, "places", 2)
+    assert found == {0: {"spans": [[2, 4, "LOC"]]}, 1: {"spans": [[0, 2, "PER"]]}}

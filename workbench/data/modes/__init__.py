@@ -1,0 +1,1 @@
+"""A file per way to label by hand."""
