@@ -21,7 +21,9 @@ def parser() -> argparse.ArgumentParser:
     _ui(verbs.add_parser("ui", help="open the page"))
     _run(verbs.add_parser("run", help="train, evaluate, report"))
     _runs(verbs.add_parser("runs", help="list | show | follow | stop | remove"))
-    _data(verbs.add_parser("data", help="import | list | show"))
+    _data(
+        verbs.add_parser("data", help="import | list | show | profile | clean | steps | back | split | diff | export")
+    )
     _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
     for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
         _ahead(verbs.add_parser(name, help=about), name)
@@ -78,8 +80,18 @@ def _runs(verb: argparse.ArgumentParser) -> None:
 
 
 def _data(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("action", choices=["import", "list", "show", "clean", "steps", "back"])
+    verb.add_argument(
+        "action", choices=["import", "list", "show", "profile", "clean", "steps", "back", "split", "diff", "export"]
+    )
     verb.add_argument("path", nargs="?", metavar="PATH|NAME")
+    verb.add_argument("target", nargs="?", type=Path, metavar="FILE", help="export: .jsonl, .csv, .parquet or .xlsx")
+    verb.add_argument("--way", default="stratified", choices=["stratified", "random", "grouped", "time"], help="split")
+    verb.add_argument("--by", default="", metavar="COLUMN", help="split: the column of groups or of time")
+    verb.add_argument("--share", type=float, default=0.0, help="split: 0 is 5 %%, 16 to 2,000 rows")
+    verb.add_argument("--seed", type=int, default=42)
+    verb.add_argument(
+        "--against", type=int, default=0, metavar="N", help="diff: the earlier version; 0 is the one before"
+    )
     verb.add_argument("--steps", type=Path, default=None, metavar="FILE.json", help="clean: the steps to replay")
     verb.add_argument("--dry-run", action="store_true", help="clean: say what each step would do, save nothing")
     verb.add_argument("--version", type=int, default=0, metavar="N", help="0 is the newest")

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workbench.commands import out
 from workbench.core.errors import UserError
@@ -36,6 +37,9 @@ def data(workspace: Workspace, arguments: Arguments) -> int:
             {"dataset": found.name, "version": found.version, **found.meta, "first": found.rows(0, 3)},
             arguments,
         )
+        return 0
+    if arguments.action in SHAPING:
+        out(SHAPING[arguments.action](workspace, arguments), arguments)
         return 0
     if arguments.action in ("clean", "steps", "back"):
         return _clean(workspace, arguments)
@@ -78,4 +82,52 @@ def _import(workspace: Workspace, arguments: Arguments) -> int:
     return 0
 
 
+def _profile(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    """What a dataset is like."""
+    from workbench.data import library, profile
+
+    found = library.find(workspace, arguments.path, arguments.version)
+    return profile.profile(found.rows(), found.meta.get("roles") or {}).facts()
+
+
+def _split(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    """Hold rows out."""
+    from workbench.data.divide import divide
+
+    made = divide(workspace, arguments.path, arguments.way, arguments.by, arguments.share, arguments.seed)
+    held = made.meta["steps"][-1]["heldout"]
+    return {"dataset": made.name, "version": made.version, "train": made.meta["rows"] - held, "heldout": held}
+
+
+def _diff(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    """What two versions differ in."""
+    from workbench.data import library
+    from workbench.data.compare import compare
+
+    new = library.find(workspace, arguments.path, arguments.version)
+    old = library.find(workspace, arguments.path, arguments.against or max(1, new.version - 1))
+    return {"dataset": new.name, "from": old.version, "to": new.version, **compare(old, new)}
+
+
+def _export(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
+    """Write a file."""
+    from workbench.data import library
+    from workbench.data.export import export
+
+    if arguments.target is None:
+        raise UserError(
+            "Say where to: data export NAME FILE.jsonl.", "请指明目标文件：data export NAME FILE.jsonl。", field="FILE"
+        )
+    found = library.find(workspace, arguments.path, arguments.version)
+    return {
+        "dataset": found.name,
+        "version": found.version,
+        "rows": found.meta["rows"],
+        "file": str(export(found, arguments.target)),
+    }
+
+
+SHAPING: dict[str, Callable[[Workspace, Arguments], dict[str, Any]]] = {
+    "profile": _profile, "split": _split, "diff": _diff, "export": _export,
+}  # fmt: skip
 HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {"data": data}

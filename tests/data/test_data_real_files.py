@@ -82,6 +82,11 @@ TASKS_BY_FILE = [
     ("xquad.en.json", "question-answering", 1190, 0),
     ("xquad.zh.json", "question-answering", 1190, 0),
     ("lf_dpo_en_demo.json", "preference", 300, 0),
+    ("stsb-en-dev.csv", "text-classification", 1500, 0),
+    ("stsb-zh-dev.csv", "text-classification", 1500, 0),
+    ("csl_ts_dev.tsv", "summarization", 1000, 0),
+    ("dialogsum.dev.jsonl", "summarization", 500, 0),
+    ("seed_tasks.jsonl", "chat", 175, 0),
 ]
 
 
@@ -96,3 +101,19 @@ def test_files_of_other_tasks(workspace: Workspace, name: str, kind: str, rows: 
     assert len(found.dropped) <= rows // 100
     if tags:
         assert len({tag for row in found.rows for tag in row["tags"]}) == tags
+
+
+def test_plain_text_keeps_every_line(workspace: Workspace) -> None:
+    from workbench.core.task import TASKS
+
+    made = import_file(workspace, DATA / "tinyshakespeare.txt", "real")
+    assert (made.dataset.meta["rows"], made.dataset.meta["format"], made.refused) == (40000, "text", [])
+    assert (made.guess.task, made.dataset.meta["roles"]) == ("text-generation", {"text": "text"})
+    found = made.dataset.convert(TASKS.get("text-generation"))
+    assert (len(found.rows), len(found.dropped)) == (32777, 7223)  # the blank lines
+
+
+def test_pictures_are_said_before_anything_is_trained(workspace: Workspace) -> None:
+    made = import_file(workspace, DATA / "lf_mllm_demo.json", "real")
+    assert made.dataset.meta["rows"] == 6
+    assert any("pictures" in warning.en for warning in made.warnings)

@@ -122,6 +122,13 @@ def _content(said: Any) -> str:
 
 
 def _of_instruction(row: dict[str, Any]) -> list[Message]:
+    if (
+        (worked := row.get("response"))
+        and isinstance(worked, list)
+        and isinstance(worked[0], dict)
+        and "output" in worked[0]
+    ):
+        row = {**row, "context": row.get("context") or worked[0].get("input"), "response": worked[0]["output"]}
     if isinstance(row.get("prompt"), (list, dict)) or isinstance(row.get("response"), (list, dict)):
         raise Unusable("prompt or response is no text", "提示或回答不是文字")
     prompt, context = as_text(row.get("prompt")), as_text(row.get("context"))

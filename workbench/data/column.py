@@ -82,6 +82,21 @@ class Column:
         )
 
     @property
+    def is_numbers(self) -> bool:
+        """Numbers, of which some are no whole ones."""
+        return (
+            bool(self.filled)
+            and all(map(_DECIMAL.match, self.filled))
+            and any("." in x.rstrip("0").rstrip(".") for x in self.filled)
+        )
+
+    @property
+    def is_turns(self) -> bool:
+        """Lists of {input, output}, as in self-instruct."""
+        filled = [value for value in self.values if value]
+        return bool(filled) and all(isinstance(v, list) and isinstance(v[0], dict) and "output" in v[0] for v in filled)
+
+    @property
     def is_split(self) -> bool:
         return all(normal(text) in HELD_OUT | TRAIN for text in self.filled) and bool(self.filled)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import atomic, write_json
-from workbench.core.task import Task
+from workbench.core.task import TASKS, Task
 from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.data import bulk, library, store
@@ -23,6 +24,8 @@ from workbench.data.table import Piecewise, Refused, Table
 from workbench.data.values import as_text
 
 REFUSED = "refused.jsonl"
+PROBE = 5000
+"""Rows that are looked at before the whole is saved."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,11 @@ def importing(
     guessed = guess(table)
     chosen = guessed.roles if roles is None else dict(roles)
     _check_columns(table, chosen)
-    filled = _filled(path.name, table, chosen)
+    filled = table if table.format == "text" else _filled(path.name, table, chosen)
     if task is not None and not later:
         task.check(convert(filled.rows, chosen, filled.columns, task).rows)
     facts = {"task": task.kind if task is not None else guessed.task, "roles": chosen}
-    notes = [*filled.warnings, *_advice(filled, guessed, chosen)]
+    notes = [*filled.warnings, *_advice(filled, guessed, chosen), *_unusable(filled, guessed, chosen)]
     if reader is not None:
         return (yield from _in_pieces(workspace, path, name, (reader, table, facts, guessed, notes)))
     steps = [{"kind": "import", "file": path.name, "refused": len(filled.refused)}]
@@ -163,6 +166,21 @@ def _advice(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
             f"{len(bare)} rows have no label (the first in line {line}); they are kept, but not trained on",
             f"{len(bare)} 行没有标签（第一处在第 {line} 行）；会保留，但不参与训练",
         )
+    ]
+
+
+def _unusable(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
+    """What of it could not be trained on, by the guessed task."""
+    if guessed.task is None or roles != guessed.roles or guessed.task not in TASKS.kinds():
+        return []
+    try:
+        dropped = convert(table.rows[:PROBE], roles, table.columns, TASKS.get(guessed.task)).dropped
+    except UserError as error:
+        return [error.text]
+    counted = Counter(item.reason for item in dropped if "empty" not in item.reason.en)
+    return [
+        Text(f"{count} rows cannot be trained on: {reason.en}", f"{count} 行无法用于训练：{reason.zh}")
+        for reason, count in counted.items()
     ]
 
 

@@ -18,7 +18,7 @@ NAMES: dict[str, str] = {
     ),
     "prompt": "instruction prompt question query user human 指令 提示 提示词 问题 提问 用户 问",
     "context": "input context 输入 上下文 背景 补充",
-    "response": "output response answer completion reply assistant gpt 回答 答案 输出 回复 答复 助手 应答 答",
+    "response": "instances output response answer completion reply assistant gpt 回答 答案 输出 回复 答复 助手 应答 答",
     "system": "system system_prompt 系统 系统提示 系统提示词",
     "history": "history 历史 历史对话",
     "messages": "messages conversations conversation dialog chat 消息 对话 会话",

@@ -16,6 +16,8 @@ from workbench.data.table import Table
 PROBE = 2000
 CLASSIFICATION = "text-classification"
 CHAT = "chat"
+READING = "text-generation"
+DOCUMENTS = ("text", "markdown", "html", "pdf", "docx")
 EXTRA = ("split",)
 """Roles every task accepts beside its own."""
 CHAT_ROLES = ("messages", "prompt", "context", "response", "system", "history")
@@ -37,6 +39,8 @@ def guess(table: Table) -> Guess:
         _by_roles(columns)
         or _messages(columns)
         or _instruction(columns)
+        or _prose(table, columns)
+        or _unnamed(columns)
         or _classification(columns)
         or _by_name(columns)
     )
@@ -101,7 +105,7 @@ def _instruction(columns: list[Column]) -> Guess | None:
     """Alpaca and its kin: an instruction or question, perhaps an input, and an answer."""
     wanted: dict[str, Column] = {}
     for column in columns:
-        wordy = column.is_text or column.named in ("context", "history")
+        wordy = column.is_text or column.named in ("context", "history") or column.is_turns
         if column.named in CHAT_ROLES and wordy:
             wanted.setdefault(column.named, column)
     if "prompt" not in wanted and "context" in wanted and "response" in wanted:
@@ -111,6 +115,40 @@ def _instruction(columns: list[Column]) -> Guess | None:
     roles = {column.name: role for role, column in wanted.items() if role != "messages"}
     reasons = {column.name: _named(column, role) for role, column in wanted.items()}
     return Guess(CHAT, roles, reasons)
+
+
+def _prose(table: Table, columns: list[Column]) -> Guess | None:
+    """A document: its texts are to be read on."""
+    text = next((column for column in columns if column.name == "text"), None)
+    if table.format not in DOCUMENTS or text is None:
+        return None
+    return Guess(READING, {"text": "text"}, {"text": Text("the text of a document", "文档中的文字")})
+
+
+def _unnamed(columns: list[Column]) -> Guess | None:
+    """A table without a header: two texts and a number between them, or a long text and a short one that stands for it."""
+    if not all(column.name.startswith("column_") for column in columns):
+        return None
+    wordy = [column for column in columns if column.is_text and len(set(column.filled)) > 1]
+    scales = [column for column in columns if column.is_numbers]
+    if len(wordy) != 2 or len(scales) > 1 or any(column.is_label for column in columns):
+        return None
+    first, second = sorted(wordy, key=lambda column: -column.mean)
+    if scales:
+        pair = sorted(wordy, key=columns.index)
+        roles = {pair[0].name: "text", pair[1].name: "text_pair", scales[0].name: "score"}
+        reasons = {
+            scales[0].name: Text(f"numbers on a scale: {scales[0].says()} …", f"连续的数值：{scales[0].says()} …")
+        }
+        return Guess(CLASSIFICATION, roles, {**{c.name: _about(c) for c in pair}, **reasons})
+    if first.mean < 3 * second.mean:
+        return None
+    return Guess("summarization", {first.name: "text", second.name: "summary"}, {c.name: _about(c) for c in wordy})
+
+
+def _about(column: Column) -> Text:
+    mean = round(column.mean)
+    return Text(f"text of {mean} characters on average", f"平均 {mean} 个字符的文字")
 
 
 def _classification(columns: list[Column]) -> Guess | None:
@@ -134,9 +172,7 @@ def _classification(columns: list[Column]) -> Guess | None:
     roles = {label[0].name: answer, **{column.name: role for column, role in texts}}
     reasons = {label[0].name: label[1]}
     for column, role in texts:
-        mean = round(column.mean)
-        about = Text(f"text of {mean} characters on average", f"平均 {mean} 个字符的文字")
-        reasons[column.name] = _named(column, role) if column.named == role else about
+        reasons[column.name] = _named(column, role) if column.named == role else _about(column)
     return Guess(CLASSIFICATION, roles, reasons)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -164,3 +165,34 @@ def not_object(value: Any) -> Text:
         f'expected an object {{"column": value, …}}, found {quoted}',
         f'应为对象 {{"列名": 值, …}}，实际为 {quoted}',
     )
+
+
+class NoText(str):
+    """What stands in a cell for bytes that are no text."""
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return NoText("")
+    return str(value)
+
+
+def paragraphs_table(source: Source, found: list[tuple[int, str]], kind: str) -> Table:
+    """A table of (line, text) pairs; those without text are passed over. UserError when none has any."""
+    kept = [(line, text.strip()) for line, text in found if text.strip()]
+    if not kept:
+        raise source.error("there is no text in it.", "其中没有文字。")
+    encoding = "utf-8" if READERS.get(kind).binary else source.decoded.encoding
+    return Table(["text"], [{"text": text} for _, text in kept], [], kind, encoding, lines=[line for line, _ in kept])

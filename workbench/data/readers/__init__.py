@@ -9,6 +9,7 @@ from workbench.core.errors import UserError, shorten
 from workbench.core.text import Text
 from workbench.data import bulk
 from workbench.data.foreign import refuse_bytes, refuse_words
+from workbench.data.packed import unpacked
 from workbench.data.table import COLUMN_LIMIT, DAMAGED, FIELD_LIMIT, READERS, Piecewise, Reader, Refused, Source, Table
 from workbench.data.values import damaged
 
@@ -20,7 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")
 
 def read_table(path: Path | str) -> Table:
     """The table in a file; UserError when there is none. Refused rows and surprises are told in the table."""
-    source = _open(Path(path))
+    source = unpacked(_open(Path(path)))
     reader = _choose(source)
     table = reader.read(source)
     table.warnings = [*_about(source, reader), *source.warnings, *table.warnings]

@@ -14,6 +14,7 @@ from typing import Any
 from workbench.core.errors import shorten
 from workbench.core.text import Text
 from workbench.data.header import looks_like_header
+from workbench.data.names import ROLE_OF, normal
 from workbench.data.table import FIELD_LIMIT, READERS, Reader, Refused, Source, Table, column_names
 
 SEPARATORS = (",", "\t", ";", "|")
@@ -41,7 +42,8 @@ class Csv(Reader):
     def claims(self, source: Source) -> bool:
         """A separator that gives most rows the same number of values; named .csv, one column will do."""
         separator, agreement = separator_of(source.text)
-        return (bool(separator) and agreement >= 0.9) or source.suffix in self.extensions
+        plain = source.suffix == ".txt" and not _table_like(source.text, separator, agreement)
+        return not plain and ((bool(separator) and agreement >= 0.9) or source.suffix in self.extensions)
 
     def read(self, source: Source) -> Table:
         """Every row that has as many values as the others."""
@@ -60,6 +62,13 @@ def separator_of(text: str) -> tuple[str, float]:
     ranked = [(_agreement(text, separator), separator) for separator in SEPARATORS]
     agreement, separator = max(ranked, key=lambda pair: (pair[0], -SEPARATORS.index(pair[1])))
     return (separator, agreement) if agreement > 0 else ("", 0.0)
+
+
+def _table_like(text: str, separator: str, agreement: float) -> bool:
+    """Whether a .txt is a table: prose, too, has commas, but not the same number in nearly every line; nor has it a header."""
+    sure = agreement >= (0.9 if separator in ("\t", "|") else 0.98) and bool(separator)
+    head = [line.strip() for line in text[:4000].split("\n") if line.strip()][:50]
+    return sure or (len(head) > 1 and normal(head[0]) in ROLE_OF)
 
 
 def _agreement(text: str, separator: str) -> float:

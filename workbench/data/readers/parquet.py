@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
-from workbench.data.table import READERS, Reader, Source, Table, column_names
+from workbench.data.table import READERS, NoText, Reader, Source, Table, column_names, plain
 
 
 @READERS.add
@@ -45,30 +44,8 @@ class Parquet(Reader):
         return table
 
 
-class _Bytes(str):
-    """What stands in a cell for bytes that are no text."""
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return _Bytes("")
-    return str(value)
-
-
 def _binary(columns: list[str], values: list[list[Any]]) -> list[Text]:
-    named = [column for column, cells in zip(columns, values, strict=True) if any(isinstance(x, _Bytes) for x in cells)]
+    named = [column for column, cells in zip(columns, values, strict=True) if any(isinstance(x, NoText) for x in cells)]
     return [
         Text(
             f"column “{shorten(column)}” holds bytes that are no text; they were left out",
