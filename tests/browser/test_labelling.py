@@ -97,3 +97,33 @@ def test_names_are_marked_by_dragging(visit: Callable[..., Any], workbench: Any,
     page.keyboard.press("Enter")
     found = stored(workbench, "places", 2)
     assert found == {0: {"spans": [[2, 4, "LOC"]]}, 1: {"spans": [[0, 2, "PER"]]}}
+
+
+def test_rows_are_searched_filtered_and_split(
+    visit: Callable[..., Any], workbench: Any, tmp_path: Path, picture: Any
+) -> None:
+    path = tmp_path / "films.csv"
+    lines = [
+        f"film {n} <b>${{n}}</b> was {'fine' if n % 3 else 'dull'},{'good' if n % 3 else 'bad'}" for n in range(150)
+    ]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    page = visit("/en/#data")
+    bring(page, path, "films")
+    page.click("#save-dataset")
+    page.locator("#page-data .note.good", has_text="films").wait_for()
+    page.click("#rows > button")
+    page.locator("#grid td", has_text="film 0 <b>${n}</b>").wait_for()
+    assert "1 – 50 / 150" in page.locator("#grid .top").inner_text()
+    page.locator("#grid .bars button[aria-label^='label bad']").click()
+    page.locator("#grid .top", has_text="/ 50 rows").wait_for()
+    picture(page, "rows-en")
+    page.fill("#grid input", "film 141")
+    page.locator("#grid .top", has_text="1 – 1 / 1").wait_for()
+    page.click("#splitting > button")
+    page.click("#split-go")
+    page.locator("#split-said .note.good", has_text="16 rows held out").wait_for()
+    assert library.find(workbench.workspace, "films").meta["roles"]["split"] == "split"
+    page.click("#versions > button")
+    page.click("#versions-go")
+    page.locator("#versions-said", has_text="v1 → v2").wait_for()
+    picture(page, "versions-en")

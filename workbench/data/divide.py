@@ -110,4 +110,5 @@ def _groups(names: Sequence[str], wanted: int, seed: int) -> set[int]:
     for name in order:
         if len(held) + len(members[name]) <= wanted:
             held |= set(members[name])
-    return held or set(min(members.values(), key=lambda group: len(group)))
+    smallest = sorted(order, key=lambda name: len(members[name]))[0]
+    return held or set(members[smallest])
