@@ -202,8 +202,6 @@ def _steps(sizes: Any, measured: bool) -> list[Bar]:
     if not len(sizes):
         return []
     low, high = float(sizes.min()), float(np.quantile(sizes, 0.99))
-    if not measured:
-        low = 0.0
     edges = np.linspace(low, max(high, low + 1), BARS + 1)
     edges = np.unique(np.ceil(edges)) if not measured or np.all(sizes == np.round(sizes)) else edges
     edges[-1] = np.inf

@@ -24,16 +24,16 @@ COLUMNS = 30
 
 
 def build(page: Page, chosen: Any) -> None:
-    """The fold and the grid in it; it asks for what it shows when it is opened, and when another dataset is chosen."""
+    """The fold and the grid in it; it asks for what it shows once it is seen and another dataset is chosen."""
     words = page.words
-    with gr.Accordion(words("rows_title"), open=False, elem_id="rows") as fold:
+    with gr.Accordion(words("rows_title"), open=False, elem_id="rows"):
         gr.HTML(hint(words("rows_text")), padding=False)
         gr.HTML(
             html_template=surface(words), js_on_load=(ASSETS / "grid.js").read_text(encoding="utf-8"),
             server_functions=[_server(page)], elem_id="grid", padding=False,
         )  # fmt: skip
     tell = "(name) => { window.dispatchEvent(new CustomEvent('wb-rows', {detail: name})); }"
-    for event in (fold.expand, chosen.change, page.pulse.change):
+    for event in (chosen.change, page.pulse.change):
         event(None, [chosen], None, js=tell)
 
 
