@@ -85,6 +85,13 @@ def _data(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("path", nargs="?", metavar="PATH|NAME")
     verb.add_argument("target", nargs="?", type=Path, metavar="FILE", help="export: .jsonl, .csv, .parquet or .xlsx")
+    verb.add_argument("--config", default="", help="import from the Hub: which configuration")
+    verb.add_argument(
+        "--split", default="", metavar="A,B", help="import from the Hub: train and validation unless named"
+    )
+    verb.add_argument(
+        "--rows", type=int, default=0, metavar="N", help="import from the Hub: at most so many of each split"
+    )
     verb.add_argument("--way", default="stratified", choices=["stratified", "random", "grouped", "time"], help="split")
     verb.add_argument("--by", default="", metavar="COLUMN", help="split: the column of groups or of time")
     verb.add_argument("--share", type=float, default=0.0, help="split: 0 is 5 %%, 16 to 2,000 rows")

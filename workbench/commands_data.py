@@ -73,8 +73,15 @@ def _clean(workspace: Workspace, arguments: Arguments) -> int:
 
 
 def _import(workspace: Workspace, arguments: Arguments) -> int:
-    from workbench.data import intake
+    from workbench.data import hubset, intake
 
+    if not Path(arguments.path).exists() and (arguments.path in hubset.NAMED or hubset.REPO.fullmatch(arguments.path)):
+        wish = hubset.Wish(
+            arguments.path, arguments.config, tuple(filter(None, arguments.split.split(","))), arguments.rows
+        )
+        steps = hubset.fetching(workspace, wish, arguments.name or arguments.path.replace("/", "-"))
+        out(intake.ended(steps).facts(terminal_lang()), arguments)
+        return 0
     roles = dict(pair.split("=", 1) for pair in arguments.role if "=" in pair) or None
     path = Path(arguments.path)
     made = intake.import_file(workspace, path, arguments.name or path.stem, roles)

@@ -63,7 +63,11 @@ def import_file(
 
     Without `roles` the guessed ones are saved. With `task`, rows that cannot teach it are an error before anything is saved.
     """
-    steps = importing(workspace, path, name, roles, task)
+    return ended(importing(workspace, path, name, roles, task))
+
+
+def ended(steps: Generator[float, None, Imported]) -> Imported:
+    """What an import answers at its end."""
     while True:
         try:
             next(steps)

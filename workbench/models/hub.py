@@ -54,7 +54,7 @@ def listing(model_id: str, revision: str) -> Any:
 
 
 @contextlib.contextmanager
-def open_file(model_id: str, name: str, commit: str, held: int) -> Iterator[Any]:
+def open_file(model_id: str, name: str, commit: str, held: int, kind: str = "model") -> Iterator[Any]:
     """The body of one file from byte `held` on."""
     if modelscope.is_at(endpoint()):
         with modelscope.open_file(endpoint(), model_id, name, commit, held, TIMEOUT) as response:
@@ -63,7 +63,7 @@ def open_file(model_id: str, name: str, commit: str, held: int) -> Iterator[Any]
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
-    address = hf_hub_url(model_id, name, revision=commit, endpoint=endpoint())
+    address = hf_hub_url(model_id, name, revision=commit, endpoint=endpoint(), repo_type=kind)
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
     if held:
         headers["Range"] = f"bytes={held}-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from workbench.core.errors import shorten
@@ -31,7 +32,11 @@ class Parquet(Reader):
         try:
             read = pq.read_table(pa.BufferReader(source.data))
             columns = column_names(read.column_names)
-            values = [[plain(value) for value in column.to_pylist()] for column in read.columns]
+            names = class_names(read.schema.metadata)
+            values = [
+                [_called(plain(value), names.get(column)) for value in read.column(place).to_pylist()]
+                for place, column in enumerate(read.column_names)
+            ]
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = shorten(error, 120)
             raise source.error(
@@ -53,3 +58,28 @@ def _binary(columns: list[str], values: list[list[Any]]) -> list[Text]:
         )
         for column in named
     ]
+
+
+def class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Column → the names its numbers stand for, as `datasets` writes them beside the schema (ClassLabel, or a list of it)."""
+    try:
+        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        inner = {column: kind.get("feature", kind) for column, kind in features.items() if isinstance(kind, dict)}
+        return {
+            column: [str(name) for name in kind["names"]]
+            for column, kind in inner.items()
+            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" and isinstance(kind.get("names"), list)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _called(value: Any, names: list[str] | None) -> Any:
+    """The name for a number; None for −1, which stands for “not told” in test sets."""
+    if names is None or isinstance(value, bool):
+        return value
+    if isinstance(value, list):
+        return [_called(each, names) for each in value]
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None

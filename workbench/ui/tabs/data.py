@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.data import intake, library, profile, readers, roles
-from workbench.ui import annotate, cleaning, figures, rows, splitting
+from workbench.ui import annotate, cleaning, figures, hubdata, rows, splitting
 from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 
@@ -39,6 +39,7 @@ def build(page: Page) -> None:
                 label=words("upload"), file_count="single", type="filepath", height=130, elem_id="upload",
             )  # fmt: skip
             confirm = _confirm(page)
+            hubdata.build(page)
         with gr.Column(scale=3, min_width=340):
             picture = gr.HTML(padding=False)
             balance = gr.Plot(visible=False, show_label=False)
