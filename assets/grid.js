@@ -61,6 +61,6 @@ let wait = null;
 search.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(() => ask({ search: search.value.trim() }), 250); });
 before.addEventListener("click", () => { offset = Math.max(0, offset - PAGE); rows(); });
 next.addEventListener("click", () => { offset += PAGE; rows(); });
-let chosen = "", due = false; // what is chosen above, and whether the grid does not show it yet
+let chosen = window.wbRows || "", due = true; // what is chosen above, and whether the grid does not show it yet
 window.addEventListener("wb-rows", (event) => { chosen = event.detail || ""; due = true; });
 setInterval(() => { if (due && chosen && visible()) { due = false; open(chosen); } }, 150); // drawn only where it is seen

@@ -12,6 +12,7 @@ import pytest
 from workbench.data import library
 from workbench.data.labels import Labels
 
+WORDS = ["story", "music", "colours", "voices", "scenes", "jokes", "ending"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -104,7 +105,8 @@ def test_rows_are_searched_filtered_and_split(
 ) -> None:
     path = tmp_path / "films.csv"
     lines = [
-        f"film {n} <b>${{n}}</b> was {'fine' if n % 3 else 'dull'},{'good' if n % 3 else 'bad'}" for n in range(150)
+        f"film {n} <b>${{n}}</b> was {'fine' if n % 3 else 'dull'} in its {WORDS[n % 7]} {WORDS[n * n % 7]},{'good' if n % 3 else 'bad'}"
+        for n in range(150)
     ]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     page = visit("/en/#data")
@@ -119,6 +121,12 @@ def test_rows_are_searched_filtered_and_split(
     picture(page, "rows-en")
     page.fill("#grid input", "film 141")
     page.locator("#grid .top", has_text="1 – 1 / 1").wait_for()
+    page.click("#understanding > button")
+    page.click("#look-go")
+    page.locator("#look-map .js-plotly-plot").wait_for()
+    page.locator("#look-cost", has_text="of 150 rows are cut").wait_for()
+    page.locator("#look-report").wait_for(state="visible")
+    picture(page, "look-en")
     page.click("#splitting > button")
     page.click("#split-go")
     page.locator("#split-said .note.good", has_text="16 rows held out").wait_for()

@@ -185,7 +185,11 @@ def _counted(same: _Same, column: str) -> list[Bar]:
     found = same.table.column(column)
     if pa.types.is_string(found.type) or pa.types.is_boolean(found.type):
         probe = _texts(found.slice(0, 2000))
-        if len(probe) and (pc.max(pc.utf8_length(probe)).as_py() or 0) <= SHORT and len(pc.unique(probe)) <= 200:
+        if (
+            len(probe)
+            and (pc.max(pc.utf8_length(probe)).as_py() or 0) <= SHORT
+            and len(pc.unique(probe)) <= max(2 * BARS, len(probe) // 10)
+        ):
             return _values(_texts(found))
     return _steps(_sizes(found), bool(_numeric(found.type)))
 

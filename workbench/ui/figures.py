@@ -152,3 +152,34 @@ def icicle(sums: dict[str, int], whole: str) -> go.Figure:
         tiling={"orientation": "v"}, texttemplate="%{label}<br>%{value:,}", marker={"colorscale": [[0, "#e4f1ee"], [1, PINE]]},
     )  # fmt: skip
     return figure
+
+
+def cut_histogram(edges: Sequence[float], values: Sequence[int], at: float, title: str) -> go.Figure:
+    """A histogram with a line where rows are cut; what lies beyond is amber."""
+    figure = histogram(edges, values, title)
+    middles = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
+    figure.update_traces(marker={"color": [AMBER if middle > at else PINE for middle in middles]})
+    figure.add_vline(x=at, line={"color": AMBER, "width": 2, "dash": "dash"})
+    return figure
+
+
+def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
+    """A map of rows (understand.Map), a colour per theme; the row itself on hover."""
+    figure = _figure(460, title={"text": title, "font": {"size": 14}, "x": 0})
+    for number, name in enumerate(found.names):
+        mine = [index for index, theme in enumerate(found.theme) if theme == number]
+        told = [f"{found.places[index] + 1}: {_folded(texts[found.places[index]])}" for index in mine]
+        figure.add_scattergl(
+            x=[found.x[index] for index in mine], y=[found.y[index] for index in mine], mode="markers", name=name,
+            marker={"size": 6, "opacity": 0.75}, text=told, hoverinfo="text",
+        )  # fmt: skip
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.05})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def _folded(text: str) -> str:
+    """The beginning of a text for a hover, in lines; plotly reads a few tags there, so that none may come from the data."""
+    short = text[:240].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "<br>".join(short[start : start + 60] for start in range(0, len(short), 60))

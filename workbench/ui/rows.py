@@ -32,7 +32,7 @@ def build(page: Page, chosen: Any) -> None:
             html_template=surface(words), js_on_load=(ASSETS / "grid.js").read_text(encoding="utf-8"),
             server_functions=[_server(page)], elem_id="grid", padding=False,
         )  # fmt: skip
-    tell = "(name) => { window.dispatchEvent(new CustomEvent('wb-rows', {detail: name})); }"
+    tell = "(name) => { window.wbRows = name; window.dispatchEvent(new CustomEvent('wb-rows', {detail: name})); }"
     for event in (chosen.change, page.pulse.change):
         event(None, [chosen], None, js=tell)
 

@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.data import intake, library, profile, readers, roles
-from workbench.ui import annotate, cleaning, figures, hubdata, rows, splitting
+from workbench.ui import annotate, cleaning, figures, hubdata, rows, splitting, understand
 from workbench.ui.notices import empty, esc, facts, fine, heading, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 
@@ -46,6 +46,7 @@ def build(page: Page) -> None:
             lengths = gr.Plot(visible=False, show_label=False)
     _wire(page, (chosen, use, upload), confirm, [picture, balance, lengths])
     rows.build(page, chosen)
+    understand.build(page, chosen)
     cleaning.build(page, chosen, (lambda name: _show(page, name), [picture, balance, lengths]))
     annotate.build(page, chosen)
     splitting.build(page, chosen)
