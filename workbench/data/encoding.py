@@ -110,9 +110,14 @@ def _utf8(data: bytes) -> Decoded | None:
 
 
 def _damaged_utf8(data: bytes, start: int) -> Decoded | None:
-    """UTF-8 with a few wrong bytes, judged where the first of them is; None when it is another encoding."""
-    near = data[start : start + SAMPLE].decode("utf-8", "workbench-mark")
-    if near.count(MARK) * 5 > sum(not char.isascii() for char in near):
+    """UTF-8 with a few wrong bytes, judged around the first of them; None when it is another encoding.
+
+    Three bytes that make a character of UTF-8 hardly ever come together by chance, two often do.
+    """
+    first = data.rfind(b"\n", 0, max(0, start - SAMPLE)) + 1
+    near = data[first : start + SAMPLE].decode("utf-8", "workbench-mark")
+    wrong, high = near.count(MARK), [char for char in near if not char.isascii()]
+    if wrong * 5 > len(high) and sum("\u0800" <= char < "\ud800" for char in high) < wrong * 2:
         return None
     warning = Text("read as UTF-8; some bytes in it are damaged", "按 UTF-8 读取；其中有损坏的字节")
     return Decoded(data.decode("utf-8", "workbench-mark"), "utf-8", warning)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,20 +11,18 @@ from typing import Any
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import atomic, write_json
-from workbench.core.task import TASKS, Task
+from workbench.core.task import Task
 from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.data import bulk, library, store
+from workbench.data.advice import advice
 from workbench.data.convert import convert, refuse_empty
 from workbench.data.dataset import META, Dataset
 from workbench.data.readers import read_head
 from workbench.data.roles import Guess, guess
 from workbench.data.table import Piecewise, Refused, Table
-from workbench.data.values import as_text
 
 REFUSED = "refused.jsonl"
-PROBE = 5000
-"""Rows that are looked at before the whole is saved."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def importing(
     if task is not None and not later:
         task.check(convert(filled.rows, chosen, filled.columns, task).rows)
     facts = {"task": task.kind if task is not None else guessed.task, "roles": chosen}
-    notes = [*filled.warnings, *_advice(filled, guessed, chosen), *_unusable(filled, guessed, chosen)]
+    notes = [*filled.warnings, *advice(filled, guessed, chosen)]
     if reader is not None:
         return (yield from _in_pieces(workspace, path, name, (reader, table, facts, guessed, notes)))
     steps = [{"kind": "import", "file": path.name, "refused": len(filled.refused)}]
@@ -149,43 +146,6 @@ def _filled(file: str, table: Table, roles: dict[str, str]) -> Table:
         f"{file}：没有可用的行；第 {first.line} 行：{first.reason.zh}。请补全数据。",
         field="file",
     )
-
-
-def _advice(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
-    """What stands between this table and a training run."""
-    if guessed.task is None and len(roles) < 2:
-        return [
-            Text(
-                "the columns do not show what is to be learned; say which column has which role before training",
-                "无法从列中看出要学什么；训练前请指明各列的角色",
-            )
-        ]
-    labels = [column for column, role in roles.items() if role == "label"]
-    bare = [index for index, row in enumerate(table.rows) if labels and not as_text(row.get(labels[0])).strip()]
-    if not bare:
-        return []
-    line = table.line(bare[0])
-    return [
-        Text(
-            f"{len(bare)} rows have no label (the first in line {line}); they are kept, but not trained on",
-            f"{len(bare)} 行没有标签（第一处在第 {line} 行）；会保留，但不参与训练",
-        )
-    ]
-
-
-def _unusable(table: Table, guessed: Guess, roles: dict[str, str]) -> list[Text]:
-    """What of it could not be trained on, by the guessed task."""
-    if guessed.task is None or roles != guessed.roles or guessed.task not in TASKS.kinds():
-        return []
-    try:
-        dropped = convert(table.rows[:PROBE], roles, table.columns, TASKS.get(guessed.task)).dropped
-    except UserError as error:
-        return [error.text]
-    counted = Counter(item.reason for item in dropped if "empty" not in item.reason.en)
-    return [
-        Text(f"{count} rows cannot be trained on: {reason.en}", f"{count} 行无法用于训练：{reason.zh}")
-        for reason, count in counted.items()
-    ]
 
 
 def _check_columns(table: Table, roles: dict[str, str]) -> None:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
+from workbench.core.errors import shorten
 from workbench.core.text import Text
 
-DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
+
+class Twice(ValueError):
+    """A key that stands twice in one object: which of the two values is meant cannot be known."""
+
+    lineno = 1
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        raise Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    return made
+
+
+DECODER = json.JSONDecoder(parse_constant=lambda constant: None, object_pairs_hook=_once)
 """NaN and Infinity, which are not JSON but which pandas writes for “no value”, become None."""
 BLANK = re.compile(r"[ \t\r\n]*")
 _ZH = (
@@ -21,6 +38,11 @@ _ZH = (
     ("Invalid \\", "无效的转义"),
     ("Illegal trailing comma", "末尾有多余逗号"),
 )
+_FOREIGN = (
+    ("'", "JSON needs double quotes, not single ones", "JSON 应使用双引号，而不是单引号"),
+    ("//", "JSON has no comments", "JSON 不支持注释"),
+    ("/*", "JSON has no comments", "JSON 不支持注释"),
+)
 CAUSES = (ValueError, RecursionError)
 """What the decoder raises for a text that is no JSON, too deep or with a number of thousands of digits."""
 
@@ -29,8 +51,14 @@ def explain(error: BaseException) -> Text:
     """The end of a sentence: what is wrong and in which column."""
     if isinstance(error, RecursionError):
         return Text("nested too deeply", "嵌套过深")
+    if isinstance(error, Twice):
+        key = shorten(error, 30)
+        return Text(f"the key “{key}” stands twice in one object", f"键“{key}”在同一对象中出现两次")
     if not isinstance(error, json.JSONDecodeError):
         return Text("a number is too long", "数字过长")
+    for mark, en, zh in _FOREIGN:
+        if error.doc.startswith(mark, error.pos):
+            return Text(f"{en} (column {error.colno})", f"{zh}（第 {error.colno} 列）")
     zh = next((zh for en, zh in _ZH if error.msg.startswith(en)), error.msg)
     return Text(f"{error.msg} (column {error.colno})", f"{zh}（第 {error.colno} 列）")
 

@@ -9,12 +9,12 @@ NAMES: dict[str, str] = {
     "text": (
         "text sentence review content comment comments tweet document body sms utterance sentence1 text1 text_a sentence_a "
         "premise question1 review_body review_text headline post news "
-        "文本 句子 评论 内容 正文 评价 短信 语句 文章 留言 新闻 标题 文本1 句子1 描述 评论内容 微博"
+        "文本 句子 评论 内容 正文 评价 短信 语句 文章 留言 新闻 标题 文本1 句子1 描述 评论内容 微博 テキスト 本文"
     ),
     "text_pair": ("text_pair sentence2 text2 text_b sentence_b hypothesis question2 文本2 句子2 文本对"),
     "label": (
         "label labels class category sentiment target intent topic tag polarity rating stars emotion label_text "
-        "标签 类别 分类 情感 类型 意图 主题 情绪 极性 星级 标注 情感倾向"
+        "标签 类别 分类 情感 类型 意图 主题 情绪 极性 星级 标注 情感倾向 標籤 ラベル"
     ),
     "prompt": "instruction prompt question query user human 指令 提示 提示词 问题 提问 用户 问",
     "context": "input context 输入 上下文 背景 补充",

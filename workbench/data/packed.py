@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from workbench.data.table import Source
 
@@ -17,9 +18,19 @@ LIMIT = 1 << 30
 def unpacked(source: Source) -> Source:
     """The one file in a .gz or .zip; the source itself when it is neither, or an office document."""
     if source.data.startswith(b"\x1f\x8b"):
-        return _gzip(source)
+        return _no_tar(source, _gzip(source))
+    _no_tar(source, source)
     office = any(mark in source.data for mark in (b"xl/workbook.xml", b"word/document.xml"))
     return _zip(source) if source.data.startswith(b"PK\x03\x04") and not office else source
+
+
+def _no_tar(outer: Source, inner: Source) -> Source:
+    if inner.data[257:262] == b"ustar":
+        raise outer.error(
+            "this is a tar archive; unpack it and choose a file inside.",
+            "这是 tar 压缩包；请先解压，再选择其中的文件。",
+        )
+    return inner
 
 
 def check_size(source: Source, archive: zipfile.ZipFile) -> None:
@@ -55,6 +66,7 @@ def _zip(source: Source) -> Source:
                     f"there are {len(names)} files in it ({listed}); unpack it and choose one.",
                     f"其中有 {len(names)} 个文件（{listed}）；请解压后选择一个。",
                 )
+            _check_entry(source, archive.getinfo(names[0]))
             check_size(source, archive)
             data = archive.open(names[0]).read(LIMIT + 1)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError) as error:
@@ -63,6 +75,21 @@ def _zip(source: Source) -> Source:
             "zip 压缩包损坏或有密码；请自行解压。",
         ) from error
     return Source(Path(names[0]), data[: LIMIT + 1])
+
+
+def _check_entry(source: Source, entry: zipfile.ZipInfo) -> None:
+    """UserError for an entry that is no plain file inside the archive."""
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise source.error(
+            f"{entry.filename} in it is a link, not a file; pack the file itself.",
+            f"其中的 {entry.filename} 是链接而不是文件；请打包文件本身。",
+        )
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise source.error(
+            f"the name {entry.filename} in it points outside the archive; this archive is not to be trusted.",
+            f"其中的文件名 {entry.filename} 指向压缩包之外；此压缩包不可信。",
+        )
 
 
 def _hidden(name: str) -> bool:

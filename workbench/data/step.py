@@ -22,6 +22,7 @@ EXAMPLES = 20
 """Changed and dropped rows that are shown of one step."""
 COUNTS = ("before", "after", "changed", "dropped", "added")
 """What is kept of an effect beside the step itself."""
+NOTHING_LEFT = Text("nothing is left of its text", "文字已没有剩余")
 SAID = ("content", "value")
 """Where a turn of a conversation holds its words."""
 
@@ -127,14 +128,18 @@ class TextStep(Step):
         """The function that changes one text."""
 
 
-def _mended(row: Row, columns: Sequence[str], mend: Callable[[str], str]) -> Row:
+def _mended(row: Row, columns: Sequence[str], mend: Callable[[str], str]) -> Row | Text:
     changed = {}
     for name in columns:
         value = row.get(name)
         made = mended(value, mend)
         if made != value:
             changed[name] = made
-    return {**row, **changed} if changed else row
+    if not changed:
+        return row
+    left = {**row, **changed}
+    empty = not any(spoken(left.get(name)).strip() for name in columns)
+    return NOTHING_LEFT if empty and any(spoken(row.get(name)).strip() for name in columns) else left
 
 
 def mended(value: Any, mend: Callable[[str], str]) -> Any:

@@ -10,6 +10,7 @@ from workbench.core.text import Text
 from workbench.data import bulk
 from workbench.data.foreign import refuse_bytes, refuse_words
 from workbench.data.packed import unpacked
+from workbench.data.shapes import one_shape
 from workbench.data.table import COLUMN_LIMIT, DAMAGED, FIELD_LIMIT, READERS, Piecewise, Reader, Refused, Source, Table
 from workbench.data.values import damaged
 
@@ -27,6 +28,7 @@ def read_table(path: Path | str) -> Table:
     table.warnings = [*_about(source, reader), *source.warnings, *table.warnings]
     if not reader.binary and _SURROGATE.search(source.text):
         table = table.refuse({index: DAMAGED for index, row in enumerate(table.rows) if damaged(row)})
+    table = one_shape(table)
     _check(source, table)
     return table
 

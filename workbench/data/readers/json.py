@@ -8,10 +8,10 @@ from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
-from workbench.data.jsontext import CAUSES, DECODER, explain, skip_blank
+from workbench.data.jsontext import CAUSES, DECODER, Twice, explain, skip_blank
 from workbench.data.table import READERS, Reader, Source, Table, records_table
 
-_START = re.compile(r"""\s*(\[\s*["'{\[\]\d-]|\{\s*["'}/])""")
+_START = re.compile(r"""\s*(\[\s*["'{\[\]\d/-]|\{\s*["'}/])""")
 Records = list[tuple[int, Any]]
 
 
@@ -33,7 +33,7 @@ class Json(Reader):
         try:
             records = _records(source)
         except CAUSES as error:
-            line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+            line = getattr(error, "lineno", 1)
             what, start = explain(error), _quoted(source.text, line)
             raise source.error(
                 f"line {line}: not valid JSON: {what.en}, near “{start}”. Mend that place and import the file again.",
@@ -55,10 +55,19 @@ def _records(source: Source) -> Records:
         if skip_blank(text, end) < len(text):
             raise json.JSONDecodeError("Extra data", text, skip_blank(text, end))
         return records
-    value, end = DECODER.raw_decode(text, start)
+    value, end = _decoded(text, start)
     if skip_blank(text, end) < len(text):
         return _concatenated(text, start)
     return _of_object(source, value)
+
+
+def _decoded(text: str, index: int) -> tuple[Any, int]:
+    """A value and where it ends; an error that knows no line gets that of the value."""
+    try:
+        return DECODER.raw_decode(text, index)
+    except Twice as error:
+        error.lineno = 1 + text.count("\n", 0, index)
+        raise
 
 
 def _items(text: str, start: int, line: int) -> tuple[Records, int]:
@@ -68,7 +77,7 @@ def _items(text: str, start: int, line: int) -> tuple[Records, int]:
     if text[index : index + 1] == "]":
         return records, index + 1
     while True:
-        value, end = DECODER.raw_decode(text, index)
+        value, end = _decoded(text, index)
         line += text.count("\n", seen, index)
         records.append((line, value))
         seen, index = index, skip_blank(text, end)
@@ -83,7 +92,7 @@ def _concatenated(text: str, index: int) -> Records:
     records: Records = []
     line, seen = 1, 0
     while index < len(text):
-        value, end = DECODER.raw_decode(text, index)
+        value, end = _decoded(text, index)
         line += text.count("\n", seen, index)
         records.append((line, value))
         seen, index = index, skip_blank(text, end)

@@ -110,19 +110,24 @@ def _records(text: str, first: int) -> tuple[list[tuple[int, Any]], list[Refused
         if not line.strip():
             continue
         try:
-            records.append((number, _parse(line)))
+            records += [(number, value) for value in _parse(line)]
         except CAUSES as error:
             reason, quoted = broken(error), shorten(line.strip(), 40)
             refused.append(Refused(number, Text(f"{reason.en}: {quoted}", f"{reason.zh}：{quoted}"), line))
     return records, refused
 
 
-def _parse(line: str) -> Any:
-    line = line.strip()
-    value, end = DECODER.raw_decode(line)
-    if skip_blank(line, end) < len(line):
-        return DECODER.decode(line)  # raises “Extra data” with its column
-    return value
+def _parse(line: str) -> list[Any]:
+    """The value of a line; several when objects follow one another without a line break between them."""
+    found: list[Any] = []
+    line, end = line.strip(), 0
+    while end < len(line):
+        if found and line[end] != "{":
+            DECODER.decode(line)  # raises “Extra data” with its column
+        value, end = DECODER.raw_decode(line, end)
+        found.append(value)
+        end = skip_blank(line, end)
+    return found
 
 
 def _head(text: str) -> list[str]:
