@@ -22,7 +22,7 @@ def run_with(folder: Path, engine: str, training: dict[str, Any], **changes: Any
     family = changes.get("family", "llama")
     recipe = parse(
         {
-            "task": {"kind": kind, "max_length": 48}, "model": {"id": str(matrix.model_folder(family))},
+            "task": {"kind": kind, "max_length": 48, **changes.get("knobs", {})}, "model": {"id": str(matrix.model_folder(family))},
             "method": changes.get("method", "lora"), "data": {"dataset": TASKS.get(kind).sample, "max_rows": 40},
             "training": {"engine": engine, "max_steps": 50, "per_device_train_batch_size": 4, "learning_rate": 5e-3, "eval_steps": 20, **training},
             "evaluation": {"max_rows": 12, "samples": 0}, "compute": {"threads": 1, **changes.get("compute", {})},

@@ -22,7 +22,10 @@ def parser() -> argparse.ArgumentParser:
     _run(verbs.add_parser("run", help="train, evaluate, report"))
     _runs(verbs.add_parser("runs", help="list | show | follow | stop | remove"))
     _data(
-        verbs.add_parser("data", help="import | list | show | profile | clean | steps | back | split | diff | export")
+        verbs.add_parser(
+            "data",
+            help="import | list | show | profile | clean | steps | log | replay | undo | redo | save | back | split | diff | export",
+        )
     )
     _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
     for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
@@ -37,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument(
-        "name", choices=["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages"]
+        "name",
+        choices=["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history"],
     )
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
@@ -81,7 +85,11 @@ def _runs(verb: argparse.ArgumentParser) -> None:
 
 def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "action", choices=["import", "list", "show", "profile", "clean", "steps", "back", "split", "diff", "export"]
+        "action",
+        choices=[
+            *("import", "list", "show", "profile", "clean", "steps", "back", "split", "diff", "export"),
+            *("log", "replay", "undo", "redo", "save"),
+        ],
     )
     verb.add_argument("path", nargs="?", metavar="PATH|NAME")
     verb.add_argument("target", nargs="?", type=Path, metavar="FILE", help="export: .jsonl, .csv, .parquet or .xlsx")
@@ -99,8 +107,15 @@ def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--against", type=int, default=0, metavar="N", help="diff: the earlier version; 0 is the one before"
     )
-    verb.add_argument("--steps", type=Path, default=None, metavar="FILE.json", help="clean: the steps to replay")
-    verb.add_argument("--dry-run", action="store_true", help="clean: say what each step would do, save nothing")
+    verb.add_argument(
+        "--steps",
+        type=Path,
+        default=None,
+        metavar="FILE.json",
+        help="clean, replay: the steps, or the log, to do again",
+    )
+    verb.add_argument("--as", dest="form", default="json", choices=["json", "pandas"], help="log: how it is printed")
+    verb.add_argument("--dry-run", action="store_true", help="clean, replay: say what each step would do, save nothing")
     verb.add_argument("--version", type=int, default=0, metavar="N", help="0 is the newest")
     verb.add_argument("--name", default=None)
     verb.add_argument("--role", action="append", default=[], metavar="column=role")

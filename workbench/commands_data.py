@@ -41,6 +41,8 @@ def data(workspace: Workspace, arguments: Arguments) -> int:
     if arguments.action in SHAPING:
         out(SHAPING[arguments.action](workspace, arguments), arguments)
         return 0
+    if arguments.action in LOGGED:
+        return _log(workspace, arguments)
     if arguments.action in ("clean", "steps", "back"):
         return _clean(workspace, arguments)
     return _import(workspace, arguments)
@@ -134,6 +136,32 @@ def _export(workspace: Workspace, arguments: Arguments) -> dict[str, Any]:
     }
 
 
+def _log(workspace: Workspace, arguments: Arguments) -> int:
+    """Print what was done to a dataset, do a log again on another one, go back and forth in it, or make a version of where it stands."""
+    from workbench.data import exchange, frame
+    from workbench.data.history import History
+
+    history = History(workspace, arguments.path)
+    if arguments.action == "log":
+        script = arguments.form == "pandas"
+        print(frame.script(history) if script else json.dumps(exchange.exported(history), ensure_ascii=False, indent=1))
+        return 0
+    if arguments.action == "replay":
+        if arguments.steps is None:
+            raise UserError("Say which log: --steps FILE.json.", "请用 --steps FILE.json 指明日志。", field="steps")
+        told = exchange.replayed(history, exchange.read_log(arguments.steps), arguments.dry_run)
+        out(told, arguments)
+        return 0 if all(entry["ok"] for entry in told["entries"]) else 2
+    if arguments.action == "save":
+        made = history.publish()
+        out({"dataset": made.name, "version": made.version, "rows": made.meta["rows"]}, arguments)
+        return 0
+    moved = history.undo() if arguments.action == "undo" else history.redo()
+    out({"dataset": arguments.path, "moved": moved, "entries": len(history.log.line()), "rows": len(history.state().rows)}, arguments)  # fmt: skip
+    return 0 if moved else 2
+
+
+LOGGED = ("log", "replay", "undo", "redo", "save")
 SHAPING: dict[str, Callable[[Workspace, Arguments], dict[str, Any]]] = {
     "profile": _profile, "split": _split, "diff": _diff, "export": _export,
 }  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from workbench.core.errors import UserError
@@ -111,3 +114,28 @@ def test_a_key_that_appears_late_in_a_conversation_is_kept(
     assert made.dataset.meta["rows"] == 201
     assert "clock" in str(made.dataset.rows(200))
     assert made.dataset.meta["roles"] == {"messages": "messages"}
+
+
+def test_a_line_that_is_far_too_long_is_passed_over_and_told(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LARGE", 1000)
+    monkeypatch.setattr(bulk, "BLOCK", 4096)
+    monkeypatch.setattr(bulk, "LONGEST", 20_000)
+    path = tmp_path / "long.jsonl"
+    rows = [f'{{"text": "{"x" * (50_000 if n == 3 else 20)}", "label": "{n % 2}"}}' for n in range(60)]
+    path.write_text("\n".join(rows) + "\n")
+    made = intake.import_file(workspace, path, "long")
+    assert made.dataset.meta["rows"] == 59
+    assert [(item.line, "longer than" in item.reason.en) for item in made.refused] == [(4, True)]
+
+
+def test_large_archives_and_tables_are_no_text(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LARGE", 1000)
+    rows = "".join(f'{{"text": "day {n * n}", "label": "{n % 2}"}}\n' for n in range(600))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(rows.encode()))
+    pq.write_table(pa.Table.from_pylist([json.loads(row) for row in rows.splitlines()]), tmp_path / "a.parquet")
+    for name in ("a.jsonl.gz", "a.parquet"):
+        assert intake.import_file(workspace, tmp_path / name, "packed").dataset.meta["rows"] == 600

@@ -21,6 +21,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rename_labels": {"names": "good = positive"},
     "regex_replace": {"pattern": "o+", "replacement": "0"},
     "template": {"template": "{label}: {text}", "into": "text"},
+    "expression": {"expression": "length(text) < 15"},
+    "split_column": {"column": "text", "separator": " ", "into": "first, rest"},
 }
 """Steps that do nothing without a setting."""
 
@@ -60,10 +62,11 @@ def test_every_step_leaves_its_input_alone_and_replays_to_the_same(kind: str) ->
 
 TALK = {"messages": [{"role": "user", "content": "Hi  there"}, {"role": "assistant", "content": "Good  day"}]}
 TALKS = View(["messages"], {"messages": "messages"})
+NEED_A_COLUMN = {"template", "expression", "split_column"}
 NEED_A_ROLE = {"label_errors", "rename_labels", "merge_variants", "conflicting_labels", "balance", "leakage"}
 
 
-@pytest.mark.parametrize("kind", sorted(set(CLEANING.kinds()) - NEED_A_ROLE - {"template"}))
+@pytest.mark.parametrize("kind", sorted(set(CLEANING.kinds()) - NEED_A_ROLE - NEED_A_COLUMN))
 def test_every_step_works_on_conversations(kind: str) -> None:
     settings = {**SETTINGS.get(kind, {}), **({"keep": "latin"} if kind == "language_filter" else {})}
     (made,), _ = replay([TALK], TALKS, [{"kind": kind, **settings}])
@@ -303,3 +306,78 @@ def test_a_file_that_is_no_list_of_steps_is_one_sentence(tmp_path: Path, content
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="steps"):
         clean.read_steps(path)
+
+
+FORMULAS: list[tuple[str, Any]] = [
+    ("length(text)", 4),
+    ('upper(text) + "!"', "GOOD!"),
+    ('"o" in text and not empty(label)', True),
+    ('matches(text, "^g.*d$")', True),
+    ("number(size) * 2 if size else 0", 14.0),
+    ('col["text"]', "good"),
+    ('replace(text, "o", "0")', "g00d"),
+    ("min(length(text), 3)", 3),
+]
+
+
+@pytest.mark.parametrize(("formula", "value"), FORMULAS)
+def test_a_formula_writes_its_value_or_keeps_rows(formula: str, value: Any) -> None:
+    view = View(["text", "label", "size"], {"text": "text", "label": "label"})
+    given = [{"text": "good", "label": "yes", "size": 7}]
+    ((made,), (effect,)) = replay(given, view, [{"kind": "expression", "expression": formula, "into": "made"}])
+    assert made["made"] == value
+    assert effect.changed == 1
+    (kept, _) = replay(given, view, [{"kind": "expression", "expression": f"({formula}) == ({value!r})"}])
+    assert kept == given
+
+
+HOSTILE = [
+    "__import__('os').system('id')",
+    "text.__class__",
+    "text.upper()",
+    "().__class__.__bases__[0].__subclasses__()",
+    "open('/etc/passwd')",
+    "eval('1')",
+    "f'{text}'",
+    "'{0.__class__}'.format(text)",
+    "[x for x in [1] * 10000000]",
+    "9 ** 9 ** 9",
+    "'x' * 1000000000",
+    "(lambda: 1)()",
+    "text := 1",
+    "matches('a' * 5000, '(a|aa)+$b')",
+    "1 / 0",
+    "unknown + 1",
+    "length(",
+    "import os",
+    "x" * 3000,
+    "",
+]
+
+
+@pytest.mark.parametrize("formula", HOSTILE)
+def test_a_formula_can_do_nothing_else(formula: str) -> None:
+    with pytest.raises(UserError, match="expression"):
+        replay(rows("good"), VIEW, [{"kind": "expression", "expression": formula}])
+
+
+def test_columns_are_split_and_combined_into_new_ones() -> None:
+    given = [
+        {"text": "a title | a body | more", "label": "x", "split": "train"},
+        {"text": "alone", "label": "y", "split": "train"},
+    ]
+    steps = [
+        {"kind": "split_column", "column": "text", "separator": "|", "into": "title, body"},
+        {"kind": "template", "template": "{body} ({title})", "into": "both"},
+    ]
+    made, _ = replay(given, VIEW, steps)
+    assert (made[0]["title"], made[0]["body"], made[0]["both"]) == (
+        "a title",
+        "a body | more",
+        "a body | more (a title)",
+    )
+    assert (made[1]["title"], made[1]["body"]) == ("alone", None)
+    with pytest.raises(UserError, match="no column"):
+        replay(given, VIEW, steps[1:])
+    with pytest.raises(UserError, match="into"):
+        replay(given, VIEW, [{**steps[0], "into": "one"}])

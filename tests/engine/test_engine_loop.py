@@ -45,6 +45,16 @@ def test_other_tasks_agree_too(task: str, family: str, method: str, tmp_path: Pa
     same(run_with(tmp_path, "trainer", training, **changes), run_with(tmp_path, "loop", training, **changes))
 
 
+def test_weighed_labels_agree_and_change_what_is_learned(tmp_path: Path) -> None:
+    training = {"max_steps": 12, "eval_steps": 6, "gradient_accumulation_steps": 2}
+    changes: dict[str, Any] = {"task": "text-classification", "family": "bert", "method": "full"}
+    weighed = {**changes, "knobs": {"class_weights": True}}
+    one = run_with(tmp_path / "weighed", "trainer", training, **weighed)
+    same(one, run_with(tmp_path / "weighed", "loop", training, **weighed))
+    plain = run_with(tmp_path / "plain", "trainer", training, **changes)
+    assert told(one, "step", "loss") != told(plain, "step", "loss")
+
+
 def test_mixed_precision_agrees(tmp_path: Path) -> None:
     training, compute = {"max_steps": 20}, {"compute": {"precision": "bf16"}}
     same(run_with(tmp_path, "trainer", training, **compute), run_with(tmp_path, "loop", training, **compute))

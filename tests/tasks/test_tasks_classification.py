@@ -9,7 +9,7 @@ from tinymodels import byte_tokenizer
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.tasks._problems import confusion, per_class
+from workbench.tasks._problems import PROBLEMS, confusion, per_class
 
 TASK = TASKS.get("text-classification")
 ROWS = [{"text": "good", "label": "yes"}, {"text": "bad", "label": "no"}, {"text": "so", "label": "maybe"}]
@@ -75,3 +75,23 @@ def test_baselines_read_words_and_characters() -> None:
     scores = TASK.baselines(rows, [{"text": "很好听", "label": "好"}, {"text": "太难听", "label": "坏"}])
     assert scores["majority"]["accuracy"] == 0.5
     assert scores["tfidf"]["accuracy"] == 1.0
+
+
+def test_weighed_labels_count_the_same_in_all() -> None:
+    import torch
+
+    rows = [{"text": str(n), "label": "rare" if n == 0 else "often"} for n in range(4)]
+    config = SimpleNamespace(label2id={"often": 0, "rare": 1}, num_labels=2)
+    one = next(problem for problem in PROBLEMS if problem.role == "label")
+    loss = one.weighted(rows, config)
+    outputs, labels = SimpleNamespace(logits=torch.tensor([[2.0, 0.0], [0.5, 1.5]])), torch.tensor([0, 1])
+    often, rare = (
+        0.126928 * 4 / (2 * 3),
+        0.313262 * 4 / (2 * 1),
+    )  # −log softmax by hand, times n / (labels · rows of the label)
+    assert float(loss(outputs, labels)) == pytest.approx((often + rare) / 2, abs=1e-5)
+    assert float(loss(outputs, labels, torch.tensor(8))) == pytest.approx((often + rare) / 8, abs=1e-5)
+    for other in PROBLEMS:
+        if other is not one:
+            with pytest.raises(UserError, match="class_weights"):
+                other.weighted(rows, config)

@@ -141,6 +141,11 @@ class Task(ABC):
     def encode(self, rows: Sequence[Row], tokenizer: Any, section: Any, model: Any) -> Encoded:
         """Model inputs of every row that teaches something (input_ids, labels …), cut at section.max_length."""
 
+    def loss(self, rows: Sequence[Row], section: Any, model: Any) -> Any:
+        """None for the model's own loss; else a function of (outputs, labels, num_items_in_batch), as Trainer's
+        `compute_loss_func`: the mean over so many answers, or over the batch when that is None."""
+        return None
+
     @abstractmethod
     def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         """Pads a list of encoded rows to tensors of shape (batch, longest)."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from workbench.core.errors import UserError
-from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.data import library
 from workbench.data.clean import view_of
 from workbench.data.dataset import Dataset
+from workbench.data.history import History, Working, working
 from workbench.data.labels import Labels
-from workbench.data.mode import MODES, Mode, added
-from workbench.data.roles import allowed
+from workbench.data.mode import MODES, Mode
 from workbench.data.step import View
-from workbench.data.table import Table
 
 ORDERS = {
     "missing": Text("Rows without a label first", "先标没有标签的行"),
@@ -36,15 +31,16 @@ class Board:
     """Somebody's work on one version of a dataset."""
 
     workspace: Workspace
-    dataset: Dataset
+    dataset: Working
+    """As it is before anybody labelled it: nobody sees what another one said."""
     mode: Mode
     who: str
     order: str = "missing"
 
     @property
     def labels(self) -> Labels:
-        """The log."""
-        return Labels(self.workspace.dataset_folder(self.dataset.name), self.dataset.version)
+        """Those in the log."""
+        return Labels(self.workspace.dataset_folder(self.dataset.name), self.dataset.meta["root"], self.mode.kind)
 
     @property
     def view(self) -> View:
@@ -52,10 +48,8 @@ class Board:
         return view_of(self.dataset)
 
     def row(self, place: int) -> dict[str, Any]:
-        """One row; UserError when there is none."""
-        if not 0 <= place < self.dataset.meta["rows"]:
-            raise UserError(f"There is no row {place + 1}.", f"没有第 {place + 1} 行。", field="place")
-        return self.dataset.rows(place, 1)[0]
+        """The row with an id; UserError when there is none."""
+        return self.dataset.rows(self.dataset.place(place), 1)[0]
 
     def item(self, place: int, mine: dict[int, Any] | None = None) -> dict[str, Any]:
         """What the board paints of a row, with what this person said of it, and what a small model thinks."""
@@ -65,18 +59,14 @@ class Board:
         return {**told, "thought": thought}
 
     def queue(self) -> list[int]:
-        """Places, in the order they are to be labelled."""
-        rows = self.dataset.meta["rows"]
+        """Ids of rows, in the order they are to be labelled."""
+        ids = self.dataset.ids
         if self.order == "given" or self.mode.kind != "choice":
-            return list(range(rows))
+            return list(ids)
         if self.order == "unsure":
             first, _ = _thoughts(_Key(self.dataset), self._learnt())
-            return [*first, *range(min(rows, LOOKED_AT), rows)]
-        bare = [
-            place for place, row in enumerate(self.dataset.rows()) if self.mode.show(row, self.view)["given"] is None
-        ]
-        rest = set(bare)
-        return [*bare, *(place for place in range(rows) if place not in rest)]
+            return [*first, *ids[LOOKED_AT:]]
+        return _bare_first(_Key(self.dataset), self.mode)
 
     def _learnt(self) -> tuple[tuple[int, str], ...]:
         """The labels given by hand, in steps of ten, so that the small model is not made anew with every key."""
@@ -103,7 +93,7 @@ class Board:
 
 def open_board(workspace: Workspace, name: str, who: str, order: str = "missing", kind: str = "") -> Board:
     """A board for the newest version; the way to label follows from the dataset's task unless it is named."""
-    dataset = library.find(workspace, name)
+    dataset = working(workspace, name, labels=False)
     who = who.strip()
     if not who or len(who) > 60:
         raise UserError("Say who labels: a name of 1–60 characters.", "请填写标注人姓名（1–60 个字符）。", field="who")
@@ -113,32 +103,49 @@ def open_board(workspace: Workspace, name: str, who: str, order: str = "missing"
     return Board(workspace, dataset, mode, who, order if order in ORDERS else "missing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Key:
-    """A version as a key: it never changes."""
+    """A working copy as a key."""
 
-    dataset: Dataset
+    dataset: Working
 
     def __hash__(self) -> int:
         return hash(self.dataset.folder)
 
+    def __eq__(self, other: object) -> bool:
+        """The same version, standing at the same entry."""
+        return isinstance(other, _Key) and (other.dataset.folder, other.dataset.state) == (
+            self.dataset.folder,
+            self.dataset.state,
+        )
+
+
+@lru_cache(maxsize=4)
+def _bare_first(key: _Key, mode: Mode) -> list[int]:
+    """Ids of the rows without a label, then the others."""
+    view, pairs = view_of(key.dataset), list(zip(key.dataset.ids, key.dataset.rows(), strict=True))
+    bare = [row for row, values in pairs if mode.show(values, view)["given"] is None]
+    rest = set(bare)
+    return [*bare, *(row for row, _ in pairs if row not in rest)]
+
 
 @lru_cache(maxsize=4)
 def _thoughts(key: _Key, learnt: tuple[tuple[int, str], ...]) -> tuple[list[int], dict[int, Any]]:
-    """(places, the least sure first; place → {"label", "sure"}): a small classifier on all labels there are."""
+    """(ids, the least sure first; id → {"label", "sure"}): a small classifier on all labels there are."""
     import numpy as np
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.linear_model import SGDClassifier
 
     dataset = key.dataset
     view, choice = view_of(dataset), MODES.get("choice")
-    rows = dataset.rows(0, LOOKED_AT)
+    rows, ids = dataset.rows(0, LOOKED_AT), dataset.ids
+    place_of = {row: place for place, row in enumerate(ids[:LOOKED_AT])}
     given = {
         place: shown["given"]["label"] for place, row in enumerate(rows) if (shown := choice.show(row, view))["given"]
     }
-    given.update({place: label for place, label in learnt if place < len(rows)})
+    given.update({place_of[row]: label for row, label in learnt if row in place_of})
     if len(set(given.values())) < 2:
-        return list(range(len(rows))), {}
+        return list(place_of), {}
     make = HashingVectorizer(analyzer="char", ngram_range=(1, 3), n_features=1 << 18, alternate_sign=False)
     seen = make.transform([view.text_of(row) for row in rows])
     taught = np.array(sorted(given)[:LEARNT])
@@ -148,40 +155,15 @@ def _thoughts(key: _Key, learnt: tuple[tuple[int, str], ...]) -> tuple[list[int]
     bare = set(range(len(rows))) - given.keys()
     ranked = sorted(range(len(rows)), key=lambda place: (place not in bare, float(shares[place].max())))
     told = {
-        place: {"label": str(model.classes_[row.argmax()]), "sure": float(row.max())}
+        ids[place]: {"label": str(model.classes_[row.argmax()]), "sure": float(row.max())}
         for place, row in enumerate(shares)
     }
-    return ranked, told
+    return [ids[place] for place in ranked], told
 
 
 def keep(workspace: Workspace, name: str) -> Dataset:
-    """The labels that stand, as a new version (of a bundled sample: as a dataset of its own), with who gave how many."""
-    dataset = library.find(workspace, name)
-    board = open_board(workspace, name, "-")
-    labels = board.labels
-    final = labels.final()
-    if not final:
+    """The labels that stand, with all else that was done to the working copy, as a new version (of a bundled sample: as a dataset
+    of its own), with who gave how many."""
+    if not open_board(workspace, name, "-").labels.final():
         raise UserError("There is no label to save yet.", "还没有可保存的标签。", field="labels")
-    extra = added(board.mode, board.view)
-    kind = dataset.meta.get("task") or board.mode.tasks[0]
-    roles = {name: role for name, role in dataset.meta["roles"].items() if role in allowed(TASKS.get(kind))}
-    view = View([*dataset.meta["columns"], *extra], {**roles, **extra})
-    rows = [
-        board.mode.apply(row, final[place], board.view) if place in final else row
-        for place, row in enumerate(dataset.rows())
-    ]
-    people = Counter(who for _, who, _, _ in labels.standing())
-    step = {
-        "kind": "annotate",
-        "labels": len(final),
-        "who": dict(people),
-        "when": round(time.time(), 3),
-        "agreement": labels.agreement(),
-    }
-    facts = {
-        "task": kind, "roles": dict(view.roles),
-        "steps": [*dataset.meta.get("steps", []), step],
-        "parent": {"name": dataset.name, "version": dataset.version, "sha256": dataset.meta.get("sha256")},
-    }  # fmt: skip
-    table = Table(view.columns, rows, [], str(dataset.meta.get("format", "")), str(dataset.meta.get("encoding", "")))
-    return library.save_version(workspace, f"{name}-labelled" if dataset.sample else name, table, facts)
+    return History(workspace, name).publish("labelled")

@@ -27,6 +27,10 @@ BLOCK = 8 << 20
 HEAD = 1 << 20
 KEPT = 10_000
 """Refused rows that are kept word for word; those beyond are only counted."""
+LONGEST = 10_000_000
+"""Bytes of one line at most; a longer one is a broken file, not a text to learn from."""
+LONG_LINE = "\x1etoo long"
+"""Stands for such a line, which is refused."""
 _SPACES = np.isin(np.arange(256), [*range(9, 14), *range(28, 33), 0xC2, 0xE1, 0xE2, 0xE3])
 """Bytes with which a white space of Unicode can begin, in UTF-8."""
 NEEDED = ("text", "prompt", "response", "messages")
@@ -45,14 +49,20 @@ class Lines:
         decoder = (
             None if self.encoding.startswith("utf-8") else codecs.getincrementaldecoder(self.encoding)("workbench-mark")
         )
-        rest = b""
+        rest, passing = b"", False
         with self.path.open("rb") as file:
             while raw := file.read(BLOCK):
                 first, self.done = self.done == 0, self.done + len(raw)
-                block = rest + (raw if decoder is None else decoder.decode(raw).encode("utf-8", "surrogatepass"))
-                block = block.removeprefix(codecs.BOM_UTF8) if first else block
+                raw = raw if decoder is None else decoder.decode(raw).encode("utf-8", "surrogatepass")
+                raw = raw.removeprefix(codecs.BOM_UTF8) if first else raw
+                if passing:  # the rest of a line that is too long
+                    start = raw.find(b"\n")
+                    passing, raw = start < 0, raw[start:] if start >= 0 else b""
+                block = rest + raw
                 end = block.rfind(b"\n") + 1
                 rest = block[end:]
+                if len(rest) > LONGEST:
+                    rest, passing = LONG_LINE.encode(), True
                 if end:
                     yield block[:end]
         if rest:
@@ -103,13 +113,18 @@ def large(path: Path) -> bool:
     return path.is_file() and path.stat().st_size >= LARGE
 
 
+def start(path: Path) -> bytes:
+    """The first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
 def head(path: Path) -> tuple[str, Text | None, bytes]:
     """The encoding of a large file, what to say of it, and its first whole lines as bytes."""
-    with path.open("rb") as file:
-        start = file.read(HEAD)
-    start = start[: start.rfind(b"\n") + 1] or start
-    found = decode(start, path.name)
-    return found.encoding.removesuffix("-sig"), found.warning, start
+    first = start(path)
+    first = first[: first.rfind(b"\n") + 1] or first
+    found = decode(first, path.name)
+    return found.encoding.removesuffix("-sig"), found.warning, first
 
 
 def write(lines: Lines, reader: Any, table: Table, roles: dict[str, str], path: Path) -> Generator[float, None, Taken]:

@@ -12,7 +12,8 @@ from workbench.core.files import read_json
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.dataset import Dataset
-from workbench.data.step import CLEANING, COUNTS, Effect, Row, View, replay
+from workbench.data.history import History
+from workbench.data.step import CLEANING, COUNTS, Effect, Outcome, Row, View, outcomes
 from workbench.data.table import Table
 
 Steps = Sequence[Mapping[str, Any]]
@@ -25,6 +26,7 @@ class Cleaned:
     dataset: Dataset
     rows: list[Row]
     effects: list[Effect]
+    made: list[Outcome]
 
 
 def view_of(dataset: Dataset) -> View:
@@ -34,16 +36,17 @@ def view_of(dataset: Dataset) -> View:
 
 def try_out(dataset: Dataset, steps: Steps) -> Cleaned:
     """Every step in turn; UserError when one cannot be done."""
-    rows, effects = replay(dataset.rows(), view_of(dataset), steps)
-    return Cleaned(dataset, rows, effects)
+    rows, done = outcomes(dataset.rows(), view_of(dataset), steps)
+    return Cleaned(dataset, rows, [effect for effect, _ in done], [made for _, made in done])
 
 
 def dry_run(dataset: Dataset, steps: Steps) -> list[dict[str, Any]]:
     """Step by step what it would do here; one that cannot be done is told with its reason and left out."""
-    rows, told = dataset.rows(), []
+    rows, view, told = dataset.rows(), view_of(dataset), []
     for step in steps:
         try:
-            rows, (effect,) = replay(rows, view_of(dataset), [step])
+            rows, ((effect, made),) = outcomes(rows, view, [step])
+            view = made.seen(view)
             told.append({"ok": True, **effect.facts()})
         except UserError as error:
             told.append({"ok": False, "kind": str(step.get("kind")), "en": error.text.en, "zh": error.text.zh})
@@ -51,28 +54,25 @@ def dry_run(dataset: Dataset, steps: Steps) -> list[dict[str, Any]]:
 
 
 def keep(workspace: Workspace, cleaned: Cleaned, name: str = "") -> Dataset:
-    """Save as a new version; of a bundled sample, as a dataset of its own. UserError when no row is left."""
-    base = cleaned.dataset
+    """Write the steps into the dataset's log and save a new version; of a bundled sample, or with `name`, as another dataset.
+
+    They go on from the version they were tried on: what was done to the working copy since stays in the log, on another line.
+    """
+    base, history = cleaned.dataset, History(workspace, cleaned.dataset.name)
     if not cleaned.rows:
         raise UserError(
             f"{base.name}: no row is left after these steps; loosen them.",
             f"{base.name}：经过这些步骤后没有剩余的行；请放宽条件。",
             field="steps",
         )
-    table = Table(
-        list(base.meta["columns"]),
-        cleaned.rows,
-        [],
-        str(base.meta.get("format", "")),
-        str(base.meta.get("encoding", "")),
-    )
-    facts = {
-        "task": base.meta.get("task"),
-        "roles": dict(base.meta.get("roles") or {}),
-        "steps": [*base.meta.get("steps", []), *(effect.facts() for effect in cleaned.effects)],
-        "parent": {"name": base.name, "version": base.version, "sha256": base.meta.get("sha256")},
-    }
-    return library.save_version(workspace, name or (f"{base.name}-clean" if base.sample else base.name), table, facts)
+    before = history.log.head()
+    history.go(int(base.meta.get("seq") or 0))
+    for effect, done in zip(cleaned.effects, cleaned.made, strict=True):
+        history.note(effect, done)
+    made = history.publish("clean", name)
+    if name:
+        history.go(before)
+    return made
 
 
 def go_back(workspace: Workspace, name: str, version: int) -> Dataset:
@@ -86,12 +86,11 @@ def go_back(workspace: Workspace, name: str, version: int) -> Dataset:
         str(found.meta.get("encoding", "")),
     )
     facts = {key: found.meta.get(key) for key in ("task", "roles", "steps")}
-    return library.save_version(
-        workspace,
-        name,
-        table,
-        {**facts, "parent": {"name": name, "version": version, "sha256": found.meta.get("sha256")}},
-    )
+    facts |= {"root": found.meta.get("root") or version, "seq": found.meta.get("seq") or 0}
+    parent = {"name": name, "version": version, "sha256": found.meta.get("sha256")}
+    made = library.save_version(workspace, name, table, {**facts, "parent": parent})
+    History(workspace, name).go(made.meta["seq"])
+    return made
 
 
 def steps_of(dataset: Dataset) -> list[dict[str, Any]]:

@@ -93,12 +93,35 @@ class View:
         return mark is not None and normal(as_text(row.get(mark))) in HELD_OUT
 
 
+def new_name(text: str, field: str = "into") -> str:
+    """The name of a column to write to; UserError when it is none."""
+    name = text.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise UserError(
+            f"{field}: say which column to write to (1–100 characters).",
+            f"{field}：请填写要写入的列名（1–100 个字符）。",
+            field=field,
+        )
+    return name
+
+
 @dataclass
 class Outcome:
     """For every row what it became: a row (the same object when nothing changed), or the reason why it is dropped."""
 
     rows: list[Row | Text]
     added: list[Row] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    """Columns that are new."""
+    roles: Mapping[str, str] | None = None
+    """The roles, where they changed."""
+
+    def seen(self, view: View) -> View:
+        """What the next step is told of the table."""
+        if not self.columns and self.roles is None:
+            return view
+        columns = list(dict.fromkeys([*view.columns, *self.columns]))
+        return View(columns, view.roles if self.roles is None else self.roles)
 
 
 class Step(ABC):
@@ -113,6 +136,10 @@ class Step(ABC):
     @abstractmethod
     def apply(self, rows: Sequence[Row], section: Any, view: View) -> Outcome:
         """What becomes of the rows. Rows are never changed in place."""
+
+    def pandas(self, section: Any, view: View) -> str:
+        """The same in pandas' own words, on a frame `df`; empty where it has none."""
+        return ""
 
 
 class TextStep(Step):
@@ -196,16 +223,27 @@ def checked(step: Mapping[str, Any]) -> tuple[Step, Any]:
 
 def replay(rows: Sequence[Row], view: View, steps: Sequence[Mapping[str, Any]]) -> tuple[list[Row], list[Effect]]:
     """Every step in turn. The rows given are not changed."""
-    now, effects = list(rows), []
+    now, done = outcomes(rows, view, steps)
+    return now, [effect for effect, _ in done]
+
+
+def outcomes(
+    rows: Sequence[Row], view: View, steps: Sequence[Mapping[str, Any]]
+) -> tuple[list[Row], list[tuple[Effect, Outcome]]]:
+    """The same, with what became of every row at every step."""
+    now, done = list(rows), []
     for step in steps:
         entry, section = checked(step)
         made = entry.apply(now, section, view)
-        effects.append(_effect(section, now, made, view))
+        done.append((effect_of(section, now, made, view), made))
+        view = made.seen(view)
         now = [row for row in made.rows if not isinstance(row, Text)] + made.added
-    return now, effects
+    return now, done
 
 
-def _effect(section: Any, before: Sequence[Row], made: Outcome, view: View) -> Effect:
+def effect_of(section: Any, before: Sequence[Row], made: Outcome, view: View) -> Effect:
+    """Counts and examples."""
+    view = made.seen(view)
     changed = [
         i
         for i, (old, new) in enumerate(zip(before, made.rows, strict=True))

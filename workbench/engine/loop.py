@@ -37,7 +37,7 @@ class Loop:
     method_groups: list[dict[str, Any]] | None = None
     """Parameter groups the method wants instead of one learning rate for all."""
 
-    def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any) -> None:  # fmt: skip
+    def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any, own: Any = None) -> None:  # fmt: skip
         self.args = args = TrainingArguments(**settings)
         self.model, self.rows, self.pads, self.callback = model, rows, pads, callback
         self.state, self.control, self.tokens = TrainerState(), TrainerControl(), torch.tensor(0)
@@ -46,7 +46,7 @@ class Loop:
             mixed_precision="bf16" if args.bf16 else "fp16" if args.fp16 else "no",
             dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, even_batches=True),
         )
-        callback.trainer = self
+        callback.trainer, self.own = self, own
         set_seed(args.seed)
 
     def train(self) -> None:
@@ -123,6 +123,8 @@ class Loop:
 
     def _loss(self, batch: Batch, answers: Any) -> Any:
         """The model's own loss; a batch without padding has its own way (workbench.engine.packing)."""
+        if self.own is not None:
+            return self.own(self.model(**{**batch, "labels": None}), batch["labels"], answers)
         if packing.is_packed(batch):
             return packing.loss_of(self.model, batch, answers)
         return self.model(**batch, **({"num_items_in_batch": answers} if answers is not None else {})).loss
@@ -135,7 +137,7 @@ class Loop:
         model = self.accelerator.unwrap_model(self.model)
         model = model.get_base_model() if hasattr(model, "get_base_model") else model
         able = inspect.signature(model.forward).parameters.values()
-        if "labels" not in batches[0] or not any(each.kind is each.VAR_KEYWORD for each in able):
+        if "labels" not in batches[0] or not (self.own or any(each.kind is each.VAR_KEYWORD for each in able)):
             return None
         causal = LOSS_MAPPING.get(getattr(model, "loss_type", None)) is ForCausalLMLoss
         shifted = causal and not getattr(model.config, "is_encoder_decoder", False)
@@ -160,7 +162,7 @@ class Loop:
         for batch in DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pads[1]):
             placed = {name: value.to(self.accelerator.device) for name, value in batch.items()}
             with torch.no_grad(), self.accelerator.autocast():
-                loss = self.model(**placed).loss.item()
+                loss = self._loss(placed, None).item()
             losses += [loss] * len(batch["input_ids"])
         return sum(losses) / len(losses)
 

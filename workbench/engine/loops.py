@@ -29,11 +29,12 @@ def looped(session: Any, reporter: Any) -> Any:
     if session.in_order:
         sampler = range(len(session.train.inputs))
     data = trainer.Rows(session.train.inputs, sampler), trainer.Rows(held) if held else None
+    own = session.task.loss(material.train, recipe.task, session.model)
     if recipe.training.engine == "loop":
         from workbench.engine.loop import Loop
 
-        return Loop(session.model, values, data, pads, reporter)
-    return trainer.build(session.model, values, data, pads, reporter)
+        return Loop(session.model, values, data, pads, reporter, own)
+    return trainer.build(session.model, values, data, pads, reporter, own)
 
 
 def batches(session: Any) -> tuple[Any, Any]:

@@ -159,8 +159,9 @@ def _eval_strategy(steps: int) -> str:
     return "steps" if steps else "epoch"
 
 
-def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any) -> WatchfulTrainer:  # fmt: skip
-    """A trainer that tells `callback` and nobody else. `pads` make batches of training rows and of held-out rows."""
+def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any, loss: Any = None) -> WatchfulTrainer:  # fmt: skip
+    """A trainer that tells `callback` and nobody else. `pads` make batches of training rows and of held-out rows; `loss` takes the
+    place of the model's own (see Task.loss)."""
     trainer = WatchfulTrainer(
         model=model,
         args=TrainingArguments(**settings),
@@ -168,6 +169,7 @@ def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], 
         eval_dataset=rows[1],
         data_collator=pads[0],
         callbacks=[callback],
+        compute_loss_func=loss,
     )
     trainer.pad = pads[1]
     trainer.remove_callback(PrinterCallback)

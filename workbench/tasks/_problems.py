@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from workbench.core.errors import Unusable, UserError, shorten
 from workbench.core.metric import METRICS
 from workbench.core.task import Row
+from workbench.tasks._weights import weighted
 
 EXAMPLES = 100
 Scores = dict[str, float]
@@ -36,6 +37,14 @@ class Problem:
     def target(self, row: Row, config: Any) -> Any:
         """What the model's loss wants; None when the row's answer is unknown to the model."""
         raise NotImplementedError
+
+    def weighted(self, rows: Sequence[Row], config: Any) -> Any:
+        """A loss in which rare labels count more (see Task.loss); UserError where rows have not one label each."""
+        raise UserError(
+            "task.class_weights: labels can be weighed only where every row has one label; switch it off.",
+            "task.class_weights：只有每行一个标签时才能加权；请关闭此项。",
+            field="task.class_weights",
+        )
 
     def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
         """(answer, its probability) per row of logits."""
@@ -101,6 +110,10 @@ class One(Problem):
     def target(self, row: Row, config: Any) -> Any:
         """The label's number."""
         return config.label2id.get(str(row["label"]))
+
+    def weighted(self, rows: Sequence[Row], config: Any) -> Any:
+        """Cross entropy, every label weighing the same in all."""
+        return weighted([config.label2id[str(row["label"])] for row in rows], config.num_labels)
 
     def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
         """The likeliest label."""

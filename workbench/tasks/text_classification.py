@@ -30,6 +30,15 @@ class TextClassificationSection(TaskSection):
         le=131072,
         example="128",
     )
+    class_weights: bool = knob(
+        False,
+        Text("Weigh labels", "标签加权"),
+        Text(
+            "In the loss, rows of rare labels count more: every label weighs the same in all. For data that is not balanced.",
+            "在损失中提高少数标签的权重，使各标签的总权重相同。适用于类别不平衡的数据。",
+        ),
+        advanced=True,
+    )
 
 
 @TASKS.add
@@ -100,6 +109,11 @@ class TextClassification(Task):
     def collator(self, tokenizer: Any) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         """Pads on the right."""
         return pad_right(tokenizer)
+
+    def loss(self, rows: Sequence[Row], section: Any, model: Any) -> Any:
+        """With weights, where that is wished."""
+        problem = problem_named(model.config.problem_type)
+        return problem.weighted(rows, model.config) if section.class_weights else None
 
     def predict(self, rows: Sequence[Row], judge: Any) -> dict[str, Any]:
         """The likeliest label of every row and its probability; or its labels; or its number."""

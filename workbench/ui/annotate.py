@@ -70,9 +70,9 @@ def answer(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     """One request of the board: open, next, save or undo. UserError for anything else."""
     told = {name: str(asked.get(name) or "") for name in ("op", "dataset", "who", "order", "extra", "client")}
     board = annotate.open_board(workspace, told["dataset"], told["who"], told["order"])
-    if asked.get("version") not in (None, board.dataset.version):
+    if asked.get("version") not in (None, board.dataset.meta["root"]):
         raise UserError(
-            "There is a newer version of this dataset; open the board again.", "此数据集已有新版本；请重新打开标注台。"
+            "This dataset was imported anew; open the board again.", "此数据集已重新导入；请重新打开标注台。"
         )
     if told["op"] == "open":
         return _opened(board, told["extra"])
@@ -99,7 +99,7 @@ def _opened(board: annotate.Board, extra: str) -> dict[str, Any]:
             "Say which labels there are, separated by commas.", "请填写可选的标签，以逗号分隔。", field="labels"
         )
     done = len(board.labels.of(board.who))
-    return {"mode": board.mode.kind, "labels": labels, "version": board.dataset.version, "done": done, "total": board.dataset.meta["rows"]}  # fmt: skip
+    return {"mode": board.mode.kind, "labels": labels, "version": board.dataset.meta["root"], "done": done, "total": board.dataset.meta["rows"]}  # fmt: skip
 
 
 def _list(value: Any) -> list[Any]:

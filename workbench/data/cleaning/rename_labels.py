@@ -49,6 +49,11 @@ class RenameLabels(Step):
 
         return Outcome([renamed(row) for row in rows])
 
+    def pandas(self, section: Any, view: View) -> str:
+        """One replacement."""
+        label = view.column("label")
+        return f"df[{label!r}] = df[{label!r}].map(lambda name: {pairs(section.names)!r}.get(str(name).strip(), name))"
+
 
 def pairs(text: str) -> dict[str, str]:
     """Old name → new name; UserError for what is no pair."""

@@ -9,7 +9,7 @@ from typing import Any
 from workbench.core.errors import UserError
 from workbench.core.knob import knob
 from workbench.core.text import Text
-from workbench.data.step import CLEANING, Outcome, Row, Step, StepSection, View, spoken
+from workbench.data.step import CLEANING, Outcome, Row, Step, StepSection, View, new_name, spoken
 
 FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -27,7 +27,7 @@ class TemplateSection(StepSection):
     into: str = knob(
         "",
         Text("Into column", "写入列"),
-        Text("A column that is there; its text is replaced.", "已有的列；其文字会被替换。"),
+        Text("A column that is there, whose text is replaced, or a new one.", "已有的列（文字会被替换），或新的列。"),
         example="text",
     )
 
@@ -44,7 +44,7 @@ class Template(Step):
 
     def apply(self, rows: Sequence[Row], section: Any, view: View) -> Outcome:
         """Only names of columns are looked up: nothing is computed."""
-        view.check(section.into)
+        into = new_name(section.into)
         for name in FIELD.findall(section.template):
             view.check(name)
         if not section.template.strip():
@@ -56,6 +56,6 @@ class Template(Step):
 
         def written(row: Row) -> Row | Text:
             text = FIELD.sub(lambda found: spoken(row.get(found[1])), section.template)
-            return row if row.get(section.into) == text else {**row, section.into: text}
+            return row if row.get(into) == text else {**row, into: text}
 
-        return Outcome([written(row) for row in rows])
+        return Outcome([written(row) for row in rows], columns=() if into in view.columns else (into,))

@@ -23,6 +23,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]|\\\\u[dD][89a-fA-F]")
 def read_table(path: Path | str) -> Table:
     """The table in a file; UserError when there is none. Refused rows and surprises are told in the table."""
     source = unpacked(_open(Path(path)))
+    _check_lines(source)
     reader = _choose(source)
     table = reader.read(source)
     table.warnings = [*_about(source, reader), *source.warnings, *table.warnings]
@@ -39,6 +40,8 @@ def read_head(path: Path | str) -> tuple[Table, Piecewise | None]:
     path = Path(path)
     if not bulk.large(path):
         return read_table(path), None
+    if _packed(Source(path, bulk.start(path))):
+        return read_table(path), None
     _, warning, start = bulk.head(path)
     source = Source(path, start)
     reader = _choose(source)
@@ -51,6 +54,12 @@ def read_head(path: Path | str) -> tuple[Table, Piecewise | None]:
     )
     table.warnings = [*([warning] if warning else []), first, *table.warnings]
     return table, reader
+
+
+def _packed(source: Source) -> bool:
+    """Whether the first bytes are those of an archive, or of a format that is no text."""
+    packed = source.data.startswith((b"PK\x03\x04", b"\x1f\x8b", b"%PDF"))
+    return packed or any(reader.binary and reader.claims(source) for reader in READERS.all())
 
 
 def _open(path: Path) -> Source:
@@ -79,6 +88,27 @@ def _open(path: Path) -> Source:
 
 def _file_error(en: str, zh: str) -> UserError:
     return UserError(en, zh, field="file")
+
+
+def _check_lines(source: Source) -> None:
+    """UserError for a line of CSV that is a broken file, found before all of it is decoded. JSON may well stand on one line."""
+    data, start = source.data, 0
+    if data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") or source.suffix not in (
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".jsonl",
+    ):
+        return
+    while start + 4 * FIELD_LIMIT < len(data):
+        end = max(data.rfind(mark, start, start + 4 * FIELD_LIMIT) for mark in (b"\n", b"\r"))
+        if end < start:
+            line = 1 + data.count(b"\n", 0, start)
+            raise source.error(
+                f"line {line} is longer than {4 * FIELD_LIMIT:,} bytes. Shorten or remove it.",
+                f"第 {line} 行超过 {4 * FIELD_LIMIT:,} 字节。请缩短或删除。",
+            )
+        start = end + 1
 
 
 def _choose(source: Source) -> Reader:

@@ -10,13 +10,14 @@ from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
-from workbench.data.bulk import Lines, Piece
+from workbench.data.bulk import LONG_LINE, LONGEST, Lines, Piece
 from workbench.data.jsontext import CAUSES, DECODER, broken, skip_blank
 from workbench.data.table import READERS, Piecewise, Refused, Source, Table, not_object, records_table
 from workbench.data.values import as_text
 
 _LINES = re.compile(r"\r\n|\n|\r")
 PROBE = 20
+TOO_LONG = Text(f"the line is longer than {LONGEST:,} bytes", f"该行超过 {LONGEST:,} 字节")
 
 
 @READERS.add
@@ -108,6 +109,9 @@ def _records(text: str, first: int) -> tuple[list[tuple[int, Any]], list[Refused
     refused: list[Refused] = []
     for number, line in enumerate(_LINES.split(text), start=first):
         if not line.strip():
+            continue
+        if line == LONG_LINE:
+            refused.append(Refused(number, TOO_LONG))
             continue
         try:
             records += [(number, value) for value in _parse(line)]

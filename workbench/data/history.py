@@ -1,0 +1,283 @@
+"""The working copy of a dataset: its log, the rows at any point of it, and the versions made of them.
+
+A version is immutable and knows the log it came from (`root`, the version the log began with) and how far (`seq`). The working copy is
+what the log's head says; it becomes a version when somebody saves it. To go back is to move the head; nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.core.workspace import Workspace
+from workbench.data import library, store
+from workbench.data.dataset import Dataset
+from workbench.data.heldout import hold_out
+from workbench.data.labels import agreement, standing, taken_back
+from workbench.data.log import Entry, Log
+from workbench.data.state import State, advanced, delta_of, patched
+from workbench.data.step import Effect, Outcome, View, checked, effect_of
+from workbench.data.table import Table
+
+KEPT = 12
+"""States kept in memory; they share the rows that did not change."""
+_states: OrderedDict[tuple[Path, str, int, bool], State] = OrderedDict()
+
+
+class History:
+    """The log of one dataset and what it says. UserError when there is no such dataset."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.workspace, self.newest = workspace, library.find(workspace, name)
+        self.root = int(self.newest.meta.get("root") or self.newest.version)
+        self.base = (
+            self.newest if self.root == self.newest.version else library.find(workspace, self.newest.name, self.root)
+        )
+        self.log = Log(workspace.dataset_folder(self.newest.name), self.root)
+
+    @property
+    def saved(self) -> int:
+        """The entry the newest version was made at."""
+        return int(self.newest.meta.get("seq") or 0)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the working copy is no version yet."""
+        return self.log.head() != self.saved
+
+    def state(self, seq: int | None = None, labels: bool = True) -> State:
+        """The rows at an entry (the head unless one is named)."""
+        line = self.log.line(seq)
+        gone = taken_back(line)
+        for known in range(len(line), -1, -1):
+            oldest = min((entry.undoes or 0 for entry in line[known:] if entry.undoes is not None), default=None)
+            at = line[known - 1].seq if known else 0
+            found = _states.get(self._key(at, labels))
+            if found is not None and (oldest is None or at < oldest):
+                break
+        else:
+            known, found = 0, self._begun()
+            self._remember(0, labels, found)
+        made = advanced(found, line[known:], gone, self.log.delta, labels)
+        self._remember(line[-1].seq if line else 0, labels, made)
+        return made
+
+    def _key(self, seq: int, labels: bool) -> tuple[Path, str, int, bool]:
+        return self.log.path, str(self.base.meta.get("sha256")), seq, labels
+
+    def _remember(self, seq: int, labels: bool, state: State) -> None:
+        key = self._key(seq, labels)
+        _states[key] = state
+        _states.move_to_end(key)
+        while len(_states) > KEPT:
+            _states.popitem(last=False)
+
+    def _begun(self) -> State:
+        rows = self.base.rows()
+        view = View(list(self.base.meta["columns"]), dict(self.base.meta.get("roles") or {}))
+        return State(range(len(rows)), rows, view, self.base.meta.get("task"), len(rows))
+
+    def step(self, step: dict[str, Any], who: str = "") -> Effect:
+        """Do a cleaning step and write it down; UserError, with nothing written, when it cannot be done."""
+        state = self.state()
+        kind, section = checked(step)
+        made = kind.apply(state.rows, section, state.view)
+        effect = effect_of(section, state.rows, made, state.view)
+        self.note(effect, made, who)
+        return effect
+
+    def note(self, effect: Effect, made: Outcome, who: str = "") -> None:
+        """Write down a step that was done on the rows at the head."""
+        self.log.add(Entry("step", effect.facts(), who=who), deltas=(delta_of(self.state(), made),))
+
+    def split(self, value: dict[str, Any], who: str = "") -> dict[str, Any]:
+        """Hold rows out and write it down; the entry's value with the number of rows held out."""
+        _, entry, delta = prepared(self.state(), Entry("split", value, who=who))
+        self.log.add(entry, deltas=(delta,))
+        return entry.value
+
+    def edit(self, row: int, column: str, text: str, who: str = "") -> Any:
+        """Put another value into a cell; the value as it was taken. UserError when it is not of the cell's kind."""
+        state = self.state()
+        was = state.row(row).get(column)
+        state.view.check(column)
+        value = _of_kind(text, was, [each.get(column) for each in state.rows[:200]])
+        if value != was:
+            self.log.add(Entry("edit", {"column": column, "value": value, "was": was}, row, who))
+        return value
+
+    def undo(self) -> bool:
+        """One entry back; False at the beginning."""
+        line = self.log.line()
+        if line:
+            self.log.move(line[-1].parent)
+        return bool(line)
+
+    def redo(self) -> bool:
+        """One entry forth, along the newest line; False at its end."""
+        after = self.log.after(self.log.head())
+        if after:
+            self.log.move(after[0].seq)
+        return bool(after)
+
+    def go(self, seq: int) -> None:
+        """Stand at an entry."""
+        if seq and seq not in self.log.entries():
+            raise UserError(f"There is no entry {seq} in this log.", f"日志中没有第 {seq} 条。", field="seq")
+        self.log.move(seq)
+
+    def arrange(self, order: Sequence[int]) -> list[Effect]:
+        """Another order of the entries, or fewer of them: done again from where it differs. UserError, with nothing written, when
+        one cannot be done there. The old line stays."""
+        line = self.log.line()
+        by, gone = {entry.seq: entry for entry in line}, taken_back(line)
+        wanted = [by[seq] for seq in order if seq in by]
+        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] is pair[1], zip(line, wanted, strict=False)))
+        state, made, effects = self.state(line[same - 1].seq if same else 0), list[tuple[Entry, bytes | None]](), []
+        for entry in wanted[same:]:
+            if entry.kind == "back" or entry.seq in gone:
+                continue
+            effect, again, delta = prepared(state, entry)
+            state = patched(state, delta) if delta else advanced(state, [again], set(), self.log.delta)
+            made.append((again, delta))
+            effects += [effect] if effect else []
+        self.log.move(line[same - 1].seq if same else 0)
+        if made:
+            self.log.add(*(entry for entry, _ in made), deltas=tuple(delta for _, delta in made))
+        return effects
+
+    def publish(self, suffix: str = "mine", name: str = "") -> Dataset:
+        """The working copy as a new version (of a bundled sample: as a dataset of its own). UserError when no row is left."""
+        state, line, newest = self.state(), self.log.line(), self.newest
+        if not state.rows:
+            raise UserError(
+                f"{newest.name}: no row is left after these steps; loosen them.",
+                f"{newest.name}：经过这些步骤后没有剩余的行；请放宽条件。",
+                field="steps",
+            )
+        away = bool(name) or newest.sample
+        facts = {
+            "task": state.task, "roles": dict(state.view.roles),
+            "steps": [*self.base.meta.get("steps", []), *told(line)],
+            "parent": {"name": newest.name, "version": newest.version, "sha256": newest.meta.get("sha256")},
+            **({} if away else {"root": self.root, "seq": line[-1].seq if line else 0}),
+        }  # fmt: skip
+        table = Table(state.view.columns, list(state.rows), [], str(newest.meta.get("format", "")), str(newest.meta.get("encoding", "")))  # fmt: skip
+        made = library.save_version(self.workspace, name or (f"{newest.name}-{suffix}" if newest.sample else newest.name), table, facts)  # fmt: skip
+        if newest.sample and not name:
+            self.log.move(0)
+        return made
+
+    def digest(self) -> str:
+        """What the rows hold at the head."""
+        state = self.state()
+        return store.digest(state.view.columns, state.rows)
+
+
+def prepared(state: State, entry: Entry) -> tuple[Effect | None, Entry, bytes | None]:
+    """(what a step did, the entry as it is to be written, its delta) of an entry done on a state."""
+    if entry.kind == "step":
+        kind, section = checked(entry.value)
+        made = kind.apply(state.rows, section, state.view)
+        effect = effect_of(section, state.rows, made, state.view)
+        return effect, Entry("step", effect.facts(), who=entry.who), delta_of(state, made)
+    if entry.kind == "split":
+        held = hold_out(state.rows, state.view, entry.value)
+        made = Outcome(held.rows, columns=held.columns, roles=held.roles)
+        return None, Entry("split", held.value, who=entry.who), delta_of(state, made)
+    return None, Entry(entry.kind, entry.value, entry.row, entry.who, at=entry.at), None
+
+
+def told(line: list[Entry]) -> list[dict[str, Any]]:
+    """A line as it is kept with a version: each step and split; labels, and edits, as one each with who made how many."""
+    found: list[dict[str, Any]] = []
+    for kind, group in itertools.groupby(line, key=lambda entry: "label" if entry.kind == "back" else entry.kind):
+        entries = list(group)
+        if kind in ("step", "split"):
+            found += [{**({"kind": "split"} if kind == "split" else {}), **entry.value} for entry in entries]
+            continue
+        labels = standing(entries)
+        people = Counter(who for _, who, _, _ in labels) if kind == "label" else Counter(each.who for each in entries)
+        facts: dict[str, Any] = {"who": dict(people), "when": round(entries[-1].at, 3)}
+        if kind == "label":
+            rows = {row for row, _, _, _ in labels}
+            found.append({"kind": "annotate", "labels": len(rows), **facts, "agreement": agreement(labels)})
+        else:
+            found.append(
+                {"kind": "edit", "cells": len({(each.row, each.value["column"]) for each in entries}), **facts}
+            )
+    return found
+
+
+def _of_kind(text: str, was: Any, others: list[Any]) -> Any:
+    kind: Any = next((type(value) for value in (was, *others) if value is not None), str)
+    if kind is str:
+        return text
+    if kind is not list and kind is not dict and not text.strip():
+        return None
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.strip().lower()]
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"“{shorten(text, 40)}” is no {kind.__name__}, as this column holds them.",
+            f"“{shorten(text, 40)}”不是此列所需的 {kind.__name__}。",
+            field="value",
+        ) from error
+    raise UserError(
+        "This cell holds a list; label it on the board instead.", "此单元格是列表；请在标注台中修改。", field="value"
+    )
+
+
+@dataclass(frozen=True)
+class Working(Dataset):
+    """The working copy as a dataset: rows by place, each with its id. `state` is None where nothing was done yet."""
+
+    state: State | None = None
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """The id of the row at each place."""
+        return range(self.meta["rows"]) if self.state is None else self.state.ids
+
+    def place(self, row: int) -> int:
+        """Where the row with an id stands; UserError when it is gone."""
+        found = (row if 0 <= row < self.meta["rows"] else None) if self.state is None else self.state.index.get(row)
+        if found is None:
+            raise UserError(f"There is no row {row + 1}.", f"没有第 {row + 1} 行。", field="row")
+        return found
+
+    def table(self) -> Any:
+        """As an Arrow table."""
+        return super().table() if self.state is None else self.state.table
+
+    def rows(self, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """Rows by column names."""
+        if self.state is None:
+            return super().rows(offset, limit)
+        return list(self.state.rows[offset : None if limit is None else offset + limit])
+
+
+def working(workspace: Workspace, name: str, labels: bool = True) -> Working:
+    """The working copy of a dataset; without `labels`, as it is before anybody labelled it."""
+    history = History(workspace, name)
+    base, newest = history.base, history.newest
+    facts = {"unsaved": history.unsaved, "root": history.root}
+    line = history.log.line()
+    if not any(labels or entry.kind not in ("label", "back") for entry in line):
+        return Working(newest.name, newest.version, base.folder, {**base.meta, **facts})
+    state = history.state(labels=labels)
+    meta = {
+        **newest.meta, **facts, "rows": len(state.rows), "columns": list(state.view.columns), "roles": dict(state.view.roles),
+        "task": state.task, "steps": [*base.meta.get("steps", []), *told(line)],
+    }  # fmt: skip
+    return Working(newest.name, newest.version, newest.folder, meta, state)

@@ -1,0 +1,120 @@
+"""The rows of a dataset at one point of its log: what an entry made of them is a delta, written down with the entry.
+
+A delta is compressed JSON: ids that were dropped, cells that changed, rows that were added, columns and roles where they changed.
+So a state is put together without doing any step again, and a step that is done otherwise in a later release changes nothing old.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from workbench.core.errors import UserError
+from workbench.core.task import TASKS
+from workbench.core.text import Text
+from workbench.data import store
+from workbench.data.log import Entry
+from workbench.data.mode import MODES, added
+from workbench.data.roles import allowed
+from workbench.data.step import Outcome, Row, View
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Rows with their ids. `fresh` is the id the next added row gets; `task` what the dataset is for."""
+
+    ids: Sequence[int]
+    rows: Sequence[Row]
+    view: View
+    task: str | None = None
+    fresh: int = 0
+
+    @cached_property
+    def index(self) -> dict[int, int]:
+        """Id → place."""
+        return {row: place for place, row in enumerate(self.ids)}
+
+    @cached_property
+    def table(self) -> Any:
+        """As an Arrow table."""
+        return store.table(self.view.columns, self.rows)
+
+    def row(self, number: int) -> Row:
+        """The row with an id; UserError when it is not there (any more)."""
+        place = self.index.get(number)
+        if place is None:
+            raise UserError(f"There is no row {number + 1}.", f"没有第 {number + 1} 行。", field="row")
+        return self.rows[place]
+
+
+def delta_of(state: State, made: Outcome) -> bytes:
+    """What an outcome changed."""
+    dropped, changed = [], []
+    for number, old, new in zip(state.ids, state.rows, made.rows, strict=True):
+        if isinstance(new, Text):
+            dropped.append(number)
+        elif new is not old:
+            cells = {name: value for name, value in new.items() if name not in old or old[name] != value}
+            if cells:
+                changed.append([number, cells])
+    told: dict[str, Any] = {"drop": dropped, "change": changed, "add": made.added}
+    if made.columns:
+        told["columns"] = [*state.view.columns, *(name for name in made.columns if name not in state.view.columns)]
+    if made.roles is not None:
+        told["roles"] = dict(made.roles)
+    return zlib.compress(json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass"), 1)
+
+
+def patched(state: State, delta: bytes) -> State:
+    """The state after a delta."""
+    told = json.loads(zlib.decompress(delta).decode("utf-8", "surrogatepass"))
+    dropped, changed = set(told["drop"]), dict(map(tuple, told["change"]))
+    ids, rows = [], []
+    for number, row in zip(state.ids, state.rows, strict=True):
+        if number not in dropped:
+            ids.append(number)
+            rows.append({**row, **changed[number]} if number in changed else row)
+    ids += range(state.fresh, state.fresh + len(told["add"]))
+    rows += told["add"]
+    view = View(told.get("columns", state.view.columns), told.get("roles", state.view.roles))
+    return State(ids, rows, view, state.task, state.fresh + len(told["add"]))
+
+
+def advanced(
+    state: State, entries: Iterable[Entry], gone: set[int], delta: Callable[[int], bytes], labels: bool = True
+) -> State:
+    """The state after these entries. `gone`: labels that were taken back; without `labels`, none is put in."""
+    for entry in entries:
+        if entry.kind in ("step", "split"):
+            state = patched(state, delta(entry.seq))
+        elif entry.kind == "edit" or (entry.kind == "label" and labels and entry.seq not in gone):
+            state = touched(state, entry)
+    return state
+
+
+def touched(state: State, entry: Entry) -> State:
+    """The state after a cell edit or a label; the state itself when the row is not there any more."""
+    place = state.index.get(entry.row if entry.row is not None else -1)
+    if place is None:
+        return state
+    view = state.view
+    if entry.kind == "edit":
+        row = {**state.rows[place], entry.value["column"]: entry.value["value"]}
+    else:
+        mode = MODES.get(entry.value["mode"])
+        extra = added(mode, view)
+        row = mode.apply(state.rows[place], entry.value["value"], view)
+        if extra:
+            fit = allowed(TASKS.get(state.task or mode.tasks[0]))
+            roles = {name: role for name, role in view.roles.items() if role in fit}
+            view = View([*view.columns, *extra], {**roles, **extra})
+            state = replace(state, task=state.task or mode.tasks[0])
+    rows = list(state.rows)
+    rows[place] = row
+    made = replace(state, rows=rows, view=view)
+    made.__dict__["index"] = state.index  # the same ids at the same places
+    return made
