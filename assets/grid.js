@@ -1,6 +1,6 @@
 // The rows of a dataset. Only the page that is seen is here; its text only ever becomes textContent.
 const grid = element.querySelector(".grid"), words = JSON.parse(grid.dataset.words), PAGE = 50;
-let name = "", head = null, asked = {}, offset = 0, total = 0, turn = 0;
+let name = "", columns = [], asked = {}, offset = 0, total = 0, turn = 0, shown = -1;
 const make = (tag, text) => { const made = document.createElement(tag); if (text !== undefined) made.textContent = text; return made; };
 const search = make("input"); search.type = "search"; search.placeholder = words.search; search.setAttribute("aria-label", words.search);
 const count = make("span"), before = make("button", words.before), next = make("button", words.next), box = make("div"), top_ = make("div");
@@ -15,9 +15,53 @@ async function rows() {
   count.textContent = total ? `${(offset + 1).toLocaleString()} – ${Math.min(total, offset + PAGE).toLocaleString()} / ${total.toLocaleString()} ${words.found}` : words.none;
   before.disabled = offset === 0; next.disabled = offset + PAGE >= total;
   const body = box.querySelector("tbody");
-  body.replaceChildren(...told.rows.map((cells, number) => { const row = make("tr"); row.append(make("td", (told.places[number] + 1).toLocaleString()), ...cells.map((text) => make("td", text))); return row; }));
+  body.replaceChildren(...told.rows.map((cells, number) => { const row = make("tr"); row.append(make("td", (told.ids[number] + 1).toLocaleString()), ...cells.map((text, place) => cell(told.ids[number], columns[place], text))); if (told.places[number] === shown) row.className = "shown"; return row; }));
   box.scrollTop = 0;
+  const here = body.querySelector(".shown");
+  if (here) { box.scrollTop = here.offsetTop - box.clientHeight / 2; shown = -1; }
 }
+function cell(row, column, text) { // a double click or Enter opens it; Enter keeps what is written, Escape leaves it
+  const made = make("td", text);
+  made.tabIndex = 0; made.title = words.edit;
+  const open_ = async () => {
+    if (made.querySelector("textarea")) return;
+    const told = await server.call({ op: "cell", dataset: name, row, column });
+    const area = make("textarea"); area.value = told.text ?? text; area.rows = Math.min(12, 2 + area.value.length / 50); area.setAttribute("aria-label", `${column} ${row + 1}`);
+    made.replaceChildren(area); area.focus();
+    let done = false;
+    const end = async (keep) => {
+      if (done) return; done = true;
+      if (!keep || area.value === told.text) { made.textContent = text; return; }
+      const answer = await server.call({ op: "edit", dataset: name, row, column, text: area.value, who: who() });
+      if (answer.error) { count.textContent = answer.error; made.textContent = text; return; }
+      text = answer.text; made.textContent = text; made.classList.add("edited"); changed();
+    };
+    area.addEventListener("keydown", (event) => { if (event.isComposing) return; event.stopPropagation(); if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); end(true); } else if (event.key === "Escape") { event.preventDefault(); end(false); made.focus(); } });
+    area.addEventListener("blur", () => end(true));
+  };
+  made.addEventListener("dblclick", open_);
+  made.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target === made) { event.preventDefault(); open_(); } });
+  return made;
+}
+const who = () => { const field = document.querySelector("#label-who input, #label-who textarea"); return field ? field.value.trim() : ""; };
+const changed = () => { const button = document.querySelector("#history-refresh"); if (button) button.click(); };
+const label = make("input"), give = make("button", words.label); give.type = "button"; label.placeholder = words.label; label.setAttribute("aria-label", words.label); label.maxLength = 200;
+const giving = make("div"); giving.className = "top give"; giving.append(label, give);
+give.addEventListener("click", async () => {
+  if (!label.value.trim()) { label.focus(); return; }
+  const told = await server.call({ op: "label", dataset: name, ...asked, text: label.value, who: who() });
+  if (told.error) { count.textContent = told.error; return; }
+  changed(); await open(name, asked); count.textContent = words.labelled.replace("{n}", told.done.toLocaleString());
+});
+window.addEventListener("wb-row", async (event) => { // a point of the map was chosen
+  const fold = document.querySelector("#rows > button"); if (fold && !visible()) fold.click();
+  shown = event.detail; asked = {}; search.value = ""; offset = Math.floor(shown / PAGE) * PAGE;
+  if (!due && name) await rows(); grid.scrollIntoView({ block: "center" });
+});
+setInterval(() => { // a chart that was drawn anew has lost its listeners
+  const plot = document.querySelector("#look-map .js-plotly-plot");
+  if (plot && plot.on && plot.data && plot.wbData !== plot.data) { plot.wbData = plot.data; plot.on("plotly_click", (event) => { const place = event.points[0].customdata; if (typeof place === "number") window.dispatchEvent(new CustomEvent("wb-row", { detail: place })); }); }
+}, 500);
 function ask(more) { asked = { ...asked, ...more }; offset = 0; rows(); }
 function chart(column, bars) {
   const line = make("div"), most = Math.max(1, ...bars.map((bar) => bar.rows));
@@ -38,11 +82,13 @@ function chart(column, bars) {
   }
   return line;
 }
-async function open(dataset) {
-  name = dataset; asked = {}; offset = 0; search.value = "";
+async function open(dataset, same) {
+  const jump = shown >= 0 ? Math.floor(shown / PAGE) * PAGE : 0;
+  name = dataset; asked = same ?? {}; offset = jump; if (!same) search.value = "";
   const told = await server.call({ op: "charts", dataset });
   if (told.error || name !== dataset) { if (told.error) grid.replaceChildren(make("p", told.error)); return; }
   const table = make("table"), line = make("tr");
+  columns = told.columns;
   line.append(make("th", "#"));
   told.columns.forEach((column, number) => {
     const cell = make("th"), sort = make("button", column);
@@ -54,7 +100,7 @@ async function open(dataset) {
   const head_ = make("thead"); head_.append(line);
   table.append(head_, make("tbody"));
   box.replaceChildren(table);
-  grid.replaceChildren(top_, box);
+  grid.replaceChildren(top_, ...(told.labels ? [giving] : []), box);
   await rows();
 }
 let wait = null;

@@ -26,6 +26,8 @@ from workbench.data.table import Table
 
 KEPT = 12
 """States kept in memory; they share the rows that did not change."""
+MOST = 3_000_000
+"""Rows that are held in memory to be worked on."""
 _states: OrderedDict[tuple[Path, str, int, bool], State] = OrderedDict()
 
 
@@ -78,18 +80,25 @@ class History:
             _states.popitem(last=False)
 
     def _begun(self) -> State:
+        if self.base.meta["rows"] > MOST:
+            raise UserError(
+                f"{self.base.name} has more than {MOST:,} rows, too many to be worked on here; import a part of it.",
+                f"{self.base.name} 超过 {MOST:,} 行，无法在此处理；请导入其中一部分。",
+                field="data.dataset",
+            )
         rows = self.base.rows()
         view = View(list(self.base.meta["columns"]), dict(self.base.meta.get("roles") or {}))
         return State(range(len(rows)), rows, view, self.base.meta.get("task"), len(rows))
 
     def step(self, step: dict[str, Any], who: str = "") -> Effect:
         """Do a cleaning step and write it down; UserError, with nothing written, when it cannot be done."""
-        state = self.state()
-        kind, section = checked(step)
-        made = kind.apply(state.rows, section, state.view)
-        effect = effect_of(section, state.rows, made, state.view)
-        self.note(effect, made, who)
+        effect, entry, delta = prepared(self.state(), Entry("step", dict(step), who=who))
+        self.log.add(entry, deltas=(delta,))
         return effect
+
+    def tried(self, step: dict[str, Any]) -> Effect:
+        """What a step would do; nothing is written."""
+        return prepared(self.state(), Entry("step", dict(step)))[0]
 
     def note(self, effect: Effect, made: Outcome, who: str = "") -> None:
         """Write down a step that was done on the rows at the head."""
@@ -110,6 +119,12 @@ class History:
         if value != was:
             self.log.add(Entry("edit", {"column": column, "value": value, "was": was}, row, who))
         return value
+
+    def label(self, rows: Sequence[int], label: str, who: str) -> None:
+        """The same label for many rows, all or none."""
+        value = {"mode": "choice", "value": {"label": label}}
+        if rows:
+            self.log.add(*(Entry("label", value, row, who) for row in rows))
 
     def undo(self) -> bool:
         """One entry back; False at the beginning."""
@@ -179,8 +194,8 @@ class History:
         return store.digest(state.view.columns, state.rows)
 
 
-def prepared(state: State, entry: Entry) -> tuple[Effect | None, Entry, bytes | None]:
-    """(what a step did, the entry as it is to be written, its delta) of an entry done on a state."""
+def prepared(state: State, entry: Entry) -> tuple[Any, Entry, bytes | None]:
+    """(the Effect of a step or None, the entry as it is to be written, its delta) of an entry done on a state."""
     if entry.kind == "step":
         kind, section = checked(entry.value)
         made = kind.apply(state.rows, section, state.view)

@@ -210,6 +210,14 @@ class Effect:
         counts = {name: getattr(self, name) for name in COUNTS}
         return {**self.step, **counts}
 
+    def told(self) -> dict[str, Any]:
+        """The same with the examples, as JSON: a reason is {"en", "zh"}."""
+        examples = [
+            {**each, "reason": each["reason"] and {"en": each["reason"].en, "zh": each["reason"].zh}}
+            for each in self.examples
+        ]
+        return {**self.facts(), "examples": examples}
+
 
 def checked(step: Mapping[str, Any]) -> tuple[Step, Any]:
     """A step and its knobs from plain values; UserError names what is wrong."""

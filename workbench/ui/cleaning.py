@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,16 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.knob import knobs
 from workbench.data import clean, library
-from workbench.data.step import CLEANING, COUNTS, Effect
+from workbench.data.history import History
+from workbench.data.step import CLEANING, COUNTS
+from workbench.data.timeline import moments
+from workbench.engine.ask import Asked
+from workbench.engine.cleanse import APART, cleanse
 from workbench.ui.form import Form
+from workbench.ui.history import told
 from workbench.ui.notices import esc, fine, hint, problem, table, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
-
-Steps = list[dict[str, Any]]
 
 
 class StepForm(Form):
@@ -48,7 +52,8 @@ def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
                 with gr.Row():
                     look = gr.Button(words("clean_try"), elem_id="clean-try")
                     keep = gr.Button(words("clean_keep"), elem_id="clean-keep")
-                kept = gr.HTML(_listed(words, []), padding=False, elem_id="clean-steps")
+                stop = gr.Button(words("cancel"), variant="stop", visible=False, elem_id="clean-stop")
+                kept = gr.HTML(padding=False, elem_id="clean-steps")
                 with gr.Row():
                     undo = gr.Button(words("clean_undo"), elem_id="clean-undo")
                     save = gr.Button(words("clean_save"), variant="primary", elem_id="clean-save")
@@ -58,31 +63,42 @@ def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
                 back = gr.Button(words("clean_back"), elem_id="clean-back", visible=False)
             with gr.Column(scale=3, min_width=340):
                 said = gr.HTML(padding=False, elem_id="clean-said")
-    parts = {"kind": kind, "look": look, "keep": keep, "kept": kept, "undo": undo, "save": save, "version": version, "back": back, "said": said}  # fmt: skip
+    parts = {"kind": kind, "look": look, "keep": keep, "stop": stop, "kept": kept, "undo": undo, "save": save, "version": version, "back": back, "said": said}  # fmt: skip
     kind.input(lambda now: [gr.update(visible=name == now) for name, _ in groups], [kind], [group for _, group in groups], queue=False)  # fmt: skip
     _wire(page, form, chosen, picture, parts)
 
 
 def _wire(page: Page, form: StepForm, chosen: Any, picture: tuple[Any, list[Any]], parts: dict[str, Any]) -> None:
-    words, steps, quiet = page.words, gr.State([]), {"queue": False, "show_progress": "hidden"}
+    quiet = {"queue": False, "show_progress": "hidden"}
     said, kept, version, back = (parts[name] for name in ("said", "kept", "version", "back"))
-    tried = [chosen, steps, parts["kind"], *form.components]
-    parts["look"].click(
-        lambda name, before, now, *values: _look(page, name, before, form.step(now, values)), tried, [said]
+    asked: dict[str, Asked] = {}
+
+    def call_off(session: gr.Request) -> None:
+        if found := asked.get(str(session.session_hash)):
+            found.cancel()
+
+    def acting(keep: bool) -> Any:
+        def act(session: gr.Request, name: str, kind: str, pulse: float, *values: Any) -> Iterator[list[Any]]:
+            asked[str(session.session_hash)] = mine = Asked()
+            yield from _done(page, name, form.step(kind, values), (keep, mine), pulse)
+
+        return act
+
+    given, told_in = [chosen, parts["kind"], page.pulse, *form.components], [said, parts["stop"], page.pulse]
+    parts["look"].click(acting(False), given, told_in, show_progress="hidden")
+    parts["keep"].click(acting(True), given, told_in, show_progress="hidden").then(
+        picture[0], [chosen], picture[1], **quiet
     )
-    parts["keep"].click(lambda name, before, now, *values: _keep(page, name, before, form.step(now, values)), tried, [said, steps, kept])  # fmt: skip
-    parts["undo"].click(lambda before: _undone(page, before), [steps], [said, steps, kept], queue=False)
-    for button, made, given in ((parts["save"], _save, steps), (back, _back, version)):
-        saved = button.click(partial(made, page), [chosen, given, page.pulse], [said, steps, kept, page.pulse])
-        saved.then(picture[0], [chosen], picture[1], **quiet)
+    parts["stop"].click(call_off, None, None, queue=False)
+    parts["undo"].click(partial(_undone, page), [chosen, page.pulse], [said, page.pulse], queue=False).then(
+        picture[0], [chosen], picture[1], **quiet
+    )
+    parts["save"].click(partial(_save, page), [chosen, page.pulse], [said, page.pulse])
+    gone = back.click(partial(_back, page), [chosen, version, page.pulse], [said, page.pulse])
+    gone.then(picture[0], [chosen], picture[1], **quiet)
     for event in (chosen.change, page.pulse.change):
-        event(lambda name: _versions(page, name), [chosen], [version, back], **quiet)
-    chosen.change(lambda before: _emptied(words, before), [steps], [said, steps, kept], **quiet)
-
-
-def _emptied(words: Words, before: Steps) -> list[Any]:
-    """Another dataset begins without steps; what was said of a version just saved stays."""
-    return ["" if before else gr.skip(), [], _listed(words, [])]
+        event(lambda name: _state(page, name), [chosen], [version, back, kept], **quiet)
+    chosen.input(lambda: "", None, [said], **quiet)
 
 
 def _choice(words: Words, form: StepForm) -> tuple[Any, list[tuple[str, Any]]]:
@@ -103,36 +119,34 @@ def _choice(words: Words, form: StepForm) -> tuple[Any, list[tuple[str, Any]]]:
     return kind, groups
 
 
-def _look(page: Page, name: str, before: Steps, step: dict[str, Any]) -> str:
-    """What a step would do after those that are kept."""
+def _done(page: Page, name: str, step: dict[str, Any], how: tuple[bool, Asked], pulse: float) -> Iterator[list[Any]]:
+    """What a step would do now; kept, it is in the log before it is told. A large dataset's step can be called off."""
+    words, hidden, (keep, asked) = page.words, gr.update(visible=False), how
     try:
-        dataset = library.find(page.workspace, name or "")
-        return _shown(page.words, clean.try_out(dataset, [*before, step]).effects[-1])
+        rows = library.find(page.workspace, name or "").meta["rows"]
+        if rows >= APART:
+            yield [hint(words("clean_working", rows=f"{rows:,}")), gr.update(visible=True), gr.skip()]
+        effect = cleanse(page.workspace, name or "", step, keep, asked)
     except UserError as error:
-        return problem(error, page.words.lang)
+        yield [problem(error, words.lang), hidden, gr.skip()]
+        return
+    yield [_shown(words, effect), hidden, pulse + 1 if keep else gr.skip()]
 
 
-def _keep(page: Page, name: str, before: Steps, step: dict[str, Any]) -> list[Any]:
-    try:
-        effect = clean.try_out(library.find(page.workspace, name or ""), [*before, step]).effects[-1]
-    except UserError as error:
-        return [problem(error, page.words.lang), gr.skip(), gr.skip()]
-    now = [*before, effect.facts()]
-    return [_shown(page.words, effect), now, _listed(page.words, now)]
+def _undone(page: Page, name: str, pulse: float) -> list[Any]:
+    History(page.workspace, name or "").undo()
+    return ["", pulse + 1]
 
 
-def _undone(page: Page, before: Steps) -> list[Any]:
-    return ["", before[:-1], _listed(page.words, before[:-1])]
-
-
-def _save(page: Page, name: str, before: Steps, pulse: float) -> list[Any]:
+def _save(page: Page, name: str, pulse: float) -> list[Any]:
     """A new version, chosen for the next run at once."""
     try:
-        if not before:
+        history = History(page.workspace, name or "")
+        if not history.unsaved:
             raise UserError("Keep at least one step first.", "请先保留至少一个步骤。")
-        made = clean.keep(page.workspace, clean.try_out(library.find(page.workspace, name or ""), before))
+        made = history.publish("clean")
     except UserError as error:
-        return [problem(error, page.words.lang), gr.skip(), gr.skip(), gr.skip()]
+        return [problem(error, page.words.lang), gr.skip()]
     return _chosen(page, made, pulse)
 
 
@@ -140,53 +154,55 @@ def _back(page: Page, name: str, number: int | None, pulse: float) -> list[Any]:
     try:
         made = clean.go_back(page.workspace, name or "", int(number or 0))
     except UserError as error:
-        return [problem(error, page.words.lang), gr.skip(), gr.skip(), gr.skip()]
+        return [problem(error, page.words.lang), gr.skip()]
     return _chosen(page, made, pulse)
 
 
 def _chosen(page: Page, made: Any, pulse: float) -> list[Any]:
-    words = page.words
     page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
-    said = fine(words("clean_saved", name=made.name, version=made.version, rows=f"{made.meta['rows']:,}"))
-    return [said, [], _listed(words, []), pulse + 1]
+    return [
+        fine(page.words("clean_saved", name=made.name, version=made.version, rows=f"{made.meta['rows']:,}")),
+        pulse + 1,
+    ]
 
 
-def _versions(page: Page, name: str | None) -> list[Any]:
-    """Every version but the newest, with the step that made it."""
-    found = library.versions(page.workspace, name)[:-1] if name else []
+def _state(page: Page, name: str | None) -> list[Any]:
+    """Every version but the newest, and what the working copy has been through."""
+    try:
+        history = History(page.workspace, name or "")
+    except UserError:
+        return [gr.skip()] * 3
+    found = library.versions(page.workspace, history.newest.name)[:-1]
     choices = [(f"v{item.version} · {item.meta['rows']:,}", item.version) for item in reversed(found)]
     return [
         gr.update(choices=choices, value=choices[0][1] if choices else None, visible=bool(choices)),
         gr.update(visible=bool(choices)),
+        _listed(page.words, history),
     ]
 
 
-def _listed(words: Words, steps: Steps) -> str:
-    """The kept steps as sentences with their counts."""
-    lines = [
-        tag("li", f"{esc(words.say(CLEANING.get(step['kind']).label))}<br><small>{esc(_counts(words, step))}</small>")
-        for step in steps
-    ]
+def _listed(words: Words, history: History) -> str:
+    """What stands, in sentences."""
+    mine = [moment for moment in moments(history) if moment.where == "line" and moment.seq]
+    lines = [tag("li", esc(told(words, moment))) for moment in mine]
     body = tag("ol", "".join(lines)) if lines else tag("p", esc(words("clean_none")))
-    return tag("div", tag("h2", esc(words("clean_steps"))) + body, class_="card")
+    note = tag("p", esc(words("history_unsaved"))) if history.unsaved else ""
+    return tag("div", tag("h2", esc(words("clean_steps"))) + body + note, class_="card")
 
 
 def _counts(words: Words, counts: dict[str, Any]) -> str:
     return words("clean_counts", **{name: f"{counts[name]:,}" for name in COUNTS})
 
 
-def _shown(words: Words, effect: Effect) -> str:
+def _shown(words: Words, effect: dict[str, Any]) -> str:
     """Counts, and rows before and after."""
-    if not effect.changed + effect.dropped + effect.added:
+    if not effect["changed"] + effect["dropped"] + effect["added"]:
         return hint(words("clean_nothing"))
-    changed = [[each["row"] + 1, each["before"], each["after"]] for each in effect.examples if each["reason"] is None]
-    dropped = [
-        [each["row"] + 1, each["before"], words.say(each["reason"])]
-        for each in effect.examples
-        if each["reason"] is not None
-    ]
+    examples = effect["examples"]
+    changed = [[each["row"] + 1, each["before"], each["after"]] for each in examples if each["reason"] is None]
+    dropped = [[each["row"] + 1, each["before"], words.pick(each["reason"])] for each in examples if each["reason"] is not None]  # fmt: skip
     head = [words("line"), words("clean_before")]
-    parts = [fine(_counts(words, effect.facts()))]
+    parts = [fine(_counts(words, effect))]
     if changed:
         parts.append(table([*head, words("clean_after")], changed))
     if dropped:

@@ -172,6 +172,7 @@ def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
         figure.add_scattergl(
             x=[found.x[index] for index in mine], y=[found.y[index] for index in mine], mode="markers", name=name,
             marker={"size": 6, "opacity": 0.75}, text=told, hoverinfo="text",
+            customdata=[found.places[index] for index in mine],
         )  # fmt: skip
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.05})
     figure.update_xaxes(visible=False)

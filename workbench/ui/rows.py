@@ -11,13 +11,14 @@ import gradio as gr
 from workbench import ASSETS
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
-from workbench.data import grid, library
+from workbench.data import grid
+from workbench.data.history import History, Working, working
 from workbench.data.values import as_text
 from workbench.ui.notices import esc, hint
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-WORDS = ("search", "found", "before", "next", "empty", "none")
+WORDS = ("search", "found", "before", "next", "empty", "none", "edit", "label", "labelled")
 LONG = 600
 """Characters of a cell that are sent; the rest is cut."""
 COLUMNS = 30
@@ -56,15 +57,48 @@ def _server(page: Page) -> Any:
 
 def answer(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     """The charts of a dataset's columns, or a page of its rows. UserError for anything else."""
-    dataset = library.find(workspace, as_text(asked.get("dataset")))
+    dataset = working(workspace, as_text(asked.get("dataset")))
+    if asked.get("op") in CHANGES:
+        return CHANGES[asked["op"]](workspace, dataset, asked)
     table = dataset.table()
     columns = list(table.column_names)[:COLUMNS]
     if asked.get("op") == "charts":
-        return {"columns": columns, "charts": [[asdict(bar) for bar in grid.counts(table, name)] for name in columns]}
+        charts = [[asdict(bar) for bar in grid.counts(table, name)] for name in columns]
+        return {"columns": columns, "charts": charts, "labels": dataset.meta.get("task") == "text-classification"}
     offset = asked.get("offset")
     found = grid.page(table, _query(asked), max(0, offset) if type(offset) is int else 0)
     found["rows"] = [[as_text(row.get(name))[:LONG] for name in columns] for row in found["rows"]]
+    found["ids"] = [dataset.ids[place] for place in found["places"]]
     return found
+
+
+def _cell(workspace: Workspace, dataset: Working, asked: dict[str, Any]) -> dict[str, Any]:
+    """A cell with all of its text."""
+    row = asked.get("row")
+    place = dataset.place(row if type(row) is int else -1)
+    return {"text": as_text(dataset.rows(place, 1)[0].get(as_text(asked.get("column"))))}
+
+
+def _edit(workspace: Workspace, dataset: Working, asked: dict[str, Any]) -> dict[str, Any]:
+    """Another value for a cell, written into the log."""
+    row = asked.get("row")
+    history = History(workspace, dataset.name)
+    made = history.edit(row if type(row) is int else -1, as_text(asked.get("column")), as_text(asked.get("text")), as_text(asked.get("who"))[:60])  # fmt: skip
+    return {"text": as_text(made)[:LONG]}
+
+
+def _label(workspace: Workspace, dataset: Working, asked: dict[str, Any]) -> dict[str, Any]:
+    """One label for all rows that are found."""
+    label = as_text(asked.get("text")).strip()
+    if not label or len(label) > 200:
+        raise UserError("Say which label (1–200 characters).", "请填写标签（1–200 个字符）。", field="label")
+    places = grid.find(dataset.table(), _query(asked))
+    ids = [dataset.ids[int(place)] for place in places]
+    History(workspace, dataset.name).label(ids, label, as_text(asked.get("who"))[:60] or "table")
+    return {"done": len(ids)}
+
+
+CHANGES = {"cell": _cell, "edit": _edit, "label": _label}
 
 
 def _query(asked: dict[str, Any]) -> grid.Query:

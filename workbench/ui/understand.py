@@ -10,8 +10,9 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
-from workbench.data import library, understand
+from workbench.data import understand
 from workbench.data.dataset import Dataset
+from workbench.data.history import working
 from workbench.data.profile import histogram
 from workbench.models import catalog
 from workbench.ui import figures
@@ -52,7 +53,7 @@ def build(page: Page, chosen: Any) -> None:
 def _look(page: Page, name: str | None) -> list[Any]:
     words, hidden = page.words, gr.update(visible=False)
     try:
-        dataset = library.find(page.workspace, name or "")
+        dataset = working(page.workspace, name or "")
         folder, why = _tokenizer(page)
         found = understand.look(dataset, folder)
     except UserError as error:

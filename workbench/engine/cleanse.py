@@ -1,0 +1,32 @@
+"""A cleaning step on a large dataset, in a process of its own (see workbench.engine.ask): the page stays alive, and it can be called off."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from workbench.core.workspace import Workspace
+from workbench.data.history import History
+from workbench.engine.ask import Answer, Asked, Question, answer, ask
+
+APART = 20_000
+"""Rows from which on a step is done in a process of its own."""
+
+
+def cleanse(workspace: Workspace, name: str, step: dict[str, Any], keep: bool, asked: Asked | None = None) -> Answer:
+    """What a step does to the working copy (Effect.told); `keep` writes it down. Nothing is written when it is called off."""
+    history = History(workspace, name)
+    if history.newest.meta["rows"] < APART:
+        return (history.step(step) if keep else history.tried(step)).told()
+    return ask("cleanse", workspace, {"name": name, "step": step, "keep": keep}, asked)
+
+
+def work(workspace: Workspace, question: Question) -> Answer:
+    """The other side."""
+    history = History(workspace, str(question["name"]))
+    done = history.step if question["keep"] else history.tried
+    return done(dict(question["step"])).told()
+
+
+if __name__ == "__main__":
+    sys.exit(answer(work))
