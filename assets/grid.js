@@ -46,7 +46,7 @@ function cell(row, column, text) { // a double click or Enter opens it; Enter ke
 const who = () => { const field = document.querySelector("#label-who input, #label-who textarea"); return field ? field.value.trim() : ""; };
 const changed = () => { const button = document.querySelector("#history-refresh"); if (button) button.click(); };
 const label = make("input"), give = make("button", words.label); give.type = "button"; label.placeholder = words.label; label.setAttribute("aria-label", words.label); label.maxLength = 200;
-const giving = make("div"); giving.className = "top give"; giving.append(label, give);
+const giving = make("div"); giving.className = "give"; giving.append(label, give);
 give.addEventListener("click", async () => {
   if (!label.value.trim()) { label.focus(); return; }
   const told = await server.call({ op: "label", dataset: name, ...asked, text: label.value, who: who() });

@@ -30,7 +30,8 @@ SHOWN = 60
 def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
     """The fold; `picture` draws the dataset again when it changed."""
     words = page.words
-    with gr.Accordion(words("history_title"), open=False, elem_id="history"):
+    refresh = gr.Button("↻", elem_id="history-refresh", elem_classes="unseen")
+    with gr.Accordion(words("history_title"), open=False, elem_id="history") as fold:
         gr.HTML(hint(words("history_text")), padding=False)
         with gr.Row(elem_classes="two"):
             with gr.Column(scale=3, min_width=340):
@@ -38,11 +39,12 @@ def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
             with gr.Column(scale=2, min_width=300):
                 parts = _buttons(words)
         said = gr.HTML(padding=False, elem_id="history-said")
-        refresh = gr.Button("↻", elem_id="history-refresh", elem_classes="unseen")
         with gr.Accordion(words("history_take"), open=False, elem_id="history-files"):
             _files(page, chosen, said, picture)
     shown = [line, parts["which"], parts["undo"], parts["redo"], parts["save"]]
-    _wire(page, chosen, picture, {**parts, "line": line, "said": said, "refresh": refresh, "shown": shown})
+    _wire(
+        page, chosen, picture, {**parts, "line": line, "said": said, "refresh": refresh, "fold": fold, "shown": shown}
+    )
 
 
 def _buttons(words: Words) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _buttons(words: Words) -> dict[str, Any]:
 
 def _wire(page: Page, chosen: Any, picture: tuple[Any, list[Any]], parts: dict[str, Any]) -> None:
     quiet, shown, said, which = {"queue": False, "show_progress": "hidden"}, parts["shown"], parts["said"], parts["which"]  # fmt: skip
-    for event in (chosen.change, page.pulse.change):
+    for event in (chosen.change, page.pulse.change, parts["fold"].expand):
         event(lambda name: _drawn(page, name), [chosen], shown, **quiet)
     parts["refresh"].click(lambda name: _drawn(page, name), [chosen], shown, **quiet).then(
         picture[0], [chosen], picture[1], **quiet

@@ -68,7 +68,8 @@ def _table_like(text: str, separator: str, agreement: float) -> bool:
     """Whether a .txt is a table: prose, too, has commas, but not the same number in nearly every line; nor has it a header."""
     sure = agreement >= (0.9 if separator in ("\t", "|") else 0.98) and bool(separator)
     head = [line.strip() for line in text[:4000].split("\n") if line.strip()][:50]
-    return sure or (len(head) > 1 and normal(head[0]) in ROLE_OF)
+    named = head[0].split(separator) if separator and head else head[:1]
+    return sure or (len(head) > 1 and all(normal(name.strip('"')) in ROLE_OF for name in named))
 
 
 def _agreement(text: str, separator: str) -> float:
