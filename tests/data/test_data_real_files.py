@@ -79,6 +79,7 @@ TASKS_BY_FILE = [
     ("wnut17_train.conll", "token-classification", 3394, 13),
     ("wnut17_dev.conll", "token-classification", 1009, 13),
     ("weiboNER_2nd_conll.train", "token-classification", 1350, 17),
+    ("weiboNER_2nd_conll.dev", "token-classification", 270, 17),
     ("xquad.en.json", "question-answering", 1190, 0),
     ("xquad.zh.json", "question-answering", 1190, 0),
     ("lf_dpo_en_demo.json", "preference", 300, 0),
@@ -117,3 +118,20 @@ def test_pictures_are_said_before_anything_is_trained(workspace: Workspace) -> N
     made = import_file(workspace, DATA / "lf_mllm_demo.json", "real")
     assert made.dataset.meta["rows"] == 6
     assert any("pictures" in warning.en for warning in made.warnings)
+
+
+def test_a_list_of_names_is_plain_text(workspace: Workspace) -> None:
+    made = import_file(workspace, DATA / "thucnews_class.txt", "real")
+    assert (made.dataset.meta["rows"], made.guess.task, made.refused) == (10, "text-generation", [])
+
+
+def test_reasoning_parts_are_said_before_anything_is_trained(workspace: Workspace) -> None:
+    made = import_file(workspace, DATA / "lf_reason_tool_use_demo_50.jsonl", "real")
+    assert (made.dataset.meta["rows"], made.dataset.meta["roles"]) == (50, {"messages": "messages"})
+    assert any("parts that are no text" in warning.en for warning in made.warnings)
+
+
+@pytest.mark.parametrize("name", ["weiboNER_2nd_conll.dev", "xquad.en.json", "lf_dpo_en_demo.json"])
+def test_rows_that_differ_are_not_called_copies(workspace: Workspace, name: str) -> None:
+    made = import_file(workspace, DATA / name, "real")
+    assert not any("more than once" in warning.en for warning in made.warnings)

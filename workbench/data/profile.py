@@ -14,8 +14,8 @@ from workbench.data.values import as_text
 BINS = 20
 PART = 20_000
 """Rows of a large dataset that are looked at."""
-READ = ("text", "text_pair", "system", "prompt", "context", "messages", "response")
-"""Roles whose words count as the text of a row."""
+MARKS = ("label", "labels", "score", "tags", "answers", "split")
+"""Roles that answer or sort a row; the words of all others are its text."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def profile(rows: Sequence[dict[str, Any]], roles: dict[str, str]) -> Profile:
     """The profile of rows by column names; `roles` says which columns are the text, the label and the split."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     column_of = {role: column for column, role in roles.items()}
-    reads = [column_of[role] for role in READ if role in column_of] or columns
+    reads = [column for column in columns if roles.get(column, "split") not in MARKS] or columns
     texts = [_text(row, reads) for row in rows]
     lengths = sorted(map(len, texts))
     edges, counts = histogram(lengths)
@@ -79,7 +79,7 @@ def _words(value: Any) -> str:
     if not isinstance(value, list):
         return as_text(value).strip()
     said = [turn.get("content") or turn.get("value") for turn in turns(value) if isinstance(turn, dict)]
-    return "\n".join(map(as_text, said))
+    return "\n".join(map(as_text, said)) if said else as_text(value)
 
 
 def _labels(rows: Sequence[dict[str, Any]], column: str | None) -> dict[str, int]:

@@ -1,0 +1,68 @@
+"""The whole way of the data in a real browser: upload → clean → annotate 20 rows → split → train on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.data import library
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+TIMING = """() => { window.paints = []; document.querySelector('#board .board').addEventListener('keydown', () => {
+  const begin = performance.now(); requestAnimationFrame(() => requestAnimationFrame(() => window.paints.push(performance.now() - begin)));
+}, true); }"""
+"""From a key to the second frame after it: by then the next row is painted."""
+
+
+def test_from_a_raw_file_to_a_model(visit: Callable[..., Any], workbench: Any, tmp_path: Path) -> None:
+    path = tmp_path / "raw.csv"
+    days = [
+        f"a {'bright and  happy' if n % 2 else 'dark and  sad'} day {n},{'happy' if n % 2 else 'sad'}"
+        for n in range(40)
+    ]
+    bare = [f"a {'merry and warm' if n % 2 else 'gloomy and cold'} evening {n}," for n in range(24)]
+    path.write_text("text,label\n" + "\n".join([*days, days[0], *bare]) + "\n", encoding="utf-8")
+    page = visit("/en/#data")
+    page.set_input_files("#upload input[type=file]", str(path))
+    page.locator("#save-dataset").wait_for(state="visible")
+    page.fill("#dataset-name textarea, #dataset-name input", "raw")
+    page.click("#save-dataset")
+    page.locator("#page-data .note", has_text="24 rows have no label").wait_for()
+    page.click("#cleaning > button")
+    page.click("#clean-kind input")
+    page.locator("ul[role=listbox] li", has_text="exact duplicates").click()
+    page.click("#clean-keep")
+    page.locator("#clean-said", has_text="65 → 64 rows").wait_for()
+    page.click("#labelling > button")
+    page.fill("#label-who input, #label-who textarea", "Ann")
+    page.click("#label-open")
+    page.locator("#board .keys button", has_text="sad").wait_for()
+    keys = page.locator("#board .keys button[data-label]").all_inner_texts()
+    happy = str(next(place for place, text in enumerate(keys, start=1) if "happy" in text))
+    sad = "2" if happy == "1" else "1"
+    page.evaluate(TIMING)
+    for number in range(20):
+        page.locator("#board .part p", has_text=f"evening {number}").wait_for()
+        page.keyboard.press(happy if number % 2 else sad)
+    page.locator("#board .count", has_text="20 / 64").wait_for()
+    times = sorted(page.evaluate("window.paints"))
+    print(f"key to next row painted, 20 keys: median {times[10]:.0f} ms, 95 % {times[18]:.0f} ms")
+    page.click("#splitting > button")
+    page.click("#split-go")
+    page.locator("#split-said .note.good", has_text="16 rows held out").wait_for()
+    made = library.find(workbench.workspace, "raw")
+    assert [step["kind"] for step in made.meta["steps"]] == ["import", "exact_duplicates", "annotate", "split"]
+    assert (made.meta["rows"], made.meta["steps"][2]["who"]) == (64, {"Ann": 20})
+    page.click("#use-dataset")
+    page.locator("#page-model h1").wait_for(state="visible")
+    page.locator("#use-model").click()
+    page.locator("#page-train h1").wait_for(state="visible")
+    page.locator("#page-train dl.facts", has_text="raw").wait_for()
+    page.click("#start")
+    page.locator("#page-runs h1").wait_for(state="visible")
+    run = workbench.wait_end()
+    assert run.status == "finished", (run.folder / "worker.log").read_text()[-2000:]
+    assert (run.recipe.data.dataset, run.recipe.data.version) == ("raw", made.version)
