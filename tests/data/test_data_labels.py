@@ -15,7 +15,7 @@ from places import ROOT
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
-from workbench.data import annotate, intake, library
+from workbench.data import annotate, intake, library, thoughts
 from workbench.data.labels import Labels, kappa
 from workbench.data.mode import MODES, pieces
 from workbench.data.step import View
@@ -180,3 +180,23 @@ def test_somebody_must_say_who_they_are(workspace: Workspace, board: annotate.Bo
         annotate.open_board(workspace, "days", who)
     with pytest.raises(UserError, match="no row"):
         board.save(99, {"label": "x"}, "1")
+
+
+def test_what_a_run_said_orders_the_board(workspace: Workspace, board: annotate.Board) -> None:
+    with pytest.raises(UserError, match="No run has labelled"):
+        annotate.open_board(workspace, "days", "Ann", "run").next(1, [])
+    said = [(row, "yes", 1 - row / 100) for row in range(40)]
+    thoughts.keep_of_run(workspace.dataset_folder("days"), 1, "a-run", said)
+    first, second = annotate.open_board(workspace, "days", "Ann", "run").next(2, [])
+    assert (first["place"], second["place"]) == (39, 38)
+    assert first["thought"] == {"label": "yes", "sure": pytest.approx(0.61)}
+
+
+def test_probably_wrong_labels_come_first_with_a_better_one(workspace: Workspace, put: Put) -> None:
+    lines = [
+        f"{'a bright sunny day' if n % 2 else 'a dull muddy night'} {n},{'good' if n % 2 else 'bad'}" for n in range(60)
+    ]
+    lines[7] = "a bright sunny day 7,bad"
+    intake.import_file(workspace, put("w.csv", "text,label\n" + "\n".join(lines) + "\n"), "wrong")
+    (first,) = annotate.open_board(workspace, "wrong", "Ann", "doubtful").next(1, [])
+    assert (first["place"], first["given"], first["thought"]["label"]) == (7, {"label": "bad"}, "good")

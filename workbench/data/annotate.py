@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from workbench.core.errors import UserError
@@ -15,15 +14,15 @@ from workbench.data.history import History, Working, working
 from workbench.data.labels import Labels
 from workbench.data.mode import MODES, Mode
 from workbench.data.step import View
+from workbench.data.thoughts import Same, Thoughts, bare_first, doubtful, of_run, unsure
 
 ORDERS = {
     "missing": Text("Rows without a label first", "先标没有标签的行"),
     "unsure": Text("Rows a small model is least sure of first", "先标小模型最没把握的行"),
+    "run": Text("Rows a trained run is least sure of first", "先标训练好的模型最没把握的行"),
+    "doubtful": Text("Rows whose label is probably wrong first", "先看标签可疑的行"),
     "given": Text("As they stand", "按原有顺序"),
 }
-LOOKED_AT = 20_000
-"""Rows that are put in order by how unsure a small model is of them."""
-LEARNT = 5_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Board:
         """What the board paints of a row, with what this person said of it, and what a small model thinks."""
         told = {"place": place, **self.mode.show(self.row(place), self.view)}
         told["mine"] = (self.labels.of(self.who) if mine is None else mine).get(place)
-        thought = _thoughts(_Key(self.dataset), self._learnt())[1].get(place) if self.order == "unsure" else None  # fmt: skip
+        thought = self._thought()[1].get(place)
         return {**told, "thought": thought}
 
     def queue(self) -> list[int]:
@@ -63,10 +62,21 @@ class Board:
         ids = self.dataset.ids
         if self.order == "given" or self.mode.kind != "choice":
             return list(ids)
+        first, _ = self._thought()
+        known = set(first)
+        return (
+            [*first, *(row for row in ids if row not in known)] if first else bare_first(Same(self.dataset), self.mode)
+        )
+
+    def _thought(self) -> Thoughts:
+        """The rows to begin with, and what is thought of each, in this order."""
+        if self.mode.kind != "choice":
+            return [], {}
         if self.order == "unsure":
-            first, _ = _thoughts(_Key(self.dataset), self._learnt())
-            return [*first, *ids[LOOKED_AT:]]
-        return _bare_first(_Key(self.dataset), self.mode)
+            return unsure(Same(self.dataset), self._learnt())
+        if self.order == "doubtful":
+            return doubtful(Same(self.dataset))
+        return of_run(self.labels.log.path.parent, self.dataset) if self.order == "run" else ([], {})
 
     def _learnt(self) -> tuple[tuple[int, str], ...]:
         """The labels given by hand, in steps of ten, so that the small model is not made anew with every key."""
@@ -101,64 +111,6 @@ def open_board(workspace: Workspace, name: str, who: str, order: str = "missing"
     mode = MODES.get(kind) if kind else next((mode for mode in MODES.all() if task in mode.tasks), MODES.get("choice"))
     mode.check(view_of(dataset))
     return Board(workspace, dataset, mode, who, order if order in ORDERS else "missing")
-
-
-@dataclass(frozen=True, eq=False)
-class _Key:
-    """A working copy as a key."""
-
-    dataset: Working
-
-    def __hash__(self) -> int:
-        return hash(self.dataset.folder)
-
-    def __eq__(self, other: object) -> bool:
-        """The same version, standing at the same entry."""
-        return isinstance(other, _Key) and (other.dataset.folder, other.dataset.state) == (
-            self.dataset.folder,
-            self.dataset.state,
-        )
-
-
-@lru_cache(maxsize=4)
-def _bare_first(key: _Key, mode: Mode) -> list[int]:
-    """Ids of the rows without a label, then the others."""
-    view, pairs = view_of(key.dataset), list(zip(key.dataset.ids, key.dataset.rows(), strict=True))
-    bare = [row for row, values in pairs if mode.show(values, view)["given"] is None]
-    rest = set(bare)
-    return [*bare, *(row for row, _ in pairs if row not in rest)]
-
-
-@lru_cache(maxsize=4)
-def _thoughts(key: _Key, learnt: tuple[tuple[int, str], ...]) -> tuple[list[int], dict[int, Any]]:
-    """(ids, the least sure first; id → {"label", "sure"}): a small classifier on all labels there are."""
-    import numpy as np
-    from sklearn.feature_extraction.text import HashingVectorizer
-    from sklearn.linear_model import SGDClassifier
-
-    dataset = key.dataset
-    view, choice = view_of(dataset), MODES.get("choice")
-    rows, ids = dataset.rows(0, LOOKED_AT), dataset.ids
-    place_of = {row: place for place, row in enumerate(ids[:LOOKED_AT])}
-    given = {
-        place: shown["given"]["label"] for place, row in enumerate(rows) if (shown := choice.show(row, view))["given"]
-    }
-    given.update({place_of[row]: label for row, label in learnt if row in place_of})
-    if len(set(given.values())) < 2:
-        return list(place_of), {}
-    make = HashingVectorizer(analyzer="char", ngram_range=(1, 3), n_features=1 << 18, alternate_sign=False)
-    seen = make.transform([view.text_of(row) for row in rows])
-    taught = np.array(sorted(given)[:LEARNT])
-    model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
-    model.fit(seen[taught], [given[int(place)] for place in taught])
-    shares = model.predict_proba(seen)
-    bare = set(range(len(rows))) - given.keys()
-    ranked = sorted(range(len(rows)), key=lambda place: (place not in bare, float(shares[place].max())))
-    told = {
-        ids[place]: {"label": str(model.classes_[row.argmax()]), "sure": float(row.max())}
-        for place, row in enumerate(shares)
-    }
-    return [ids[place] for place in ranked], told
 
 
 def keep(workspace: Workspace, name: str) -> Dataset:

@@ -34,7 +34,7 @@ def score(workspace: Workspace, question: Question) -> Answer:
     task = TASKS.get(recipe.task.kind)
     made = dataset.convert(task, None)
     rows = made.heldout or made.rows
-    model, tokenizer = _load(workspace, run, recipe, task)
+    model, tokenizer = loaded(workspace, run, recipe, task)
     judge = Judge(model, tokenizer, recipe.task)
     if not task.talks and not run:
         _check_labels(judge, rows, target)
@@ -55,7 +55,8 @@ def _recipe(target: str, kind: str, roles: dict[str, str]) -> Recipe:
     return parse({"task": kind, "method": METHODS.kinds()[0], "model": {"id": target}})
 
 
-def _load(workspace: Workspace, run: Run | None, recipe: Recipe, task: Task) -> tuple[Any, Any]:
+def loaded(workspace: Workspace, run: Run | None, recipe: Recipe, task: Task) -> tuple[Any, Any]:
+    """(model, tokenizer): the tuned ones of a run, else those of the model itself."""
     from workbench.models import loading
 
     located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)

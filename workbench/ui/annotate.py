@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,9 +10,11 @@ import gradio as gr
 
 from workbench import ASSETS
 from workbench.core.errors import UserError
+from workbench.core.run import all_runs
 from workbench.core.workspace import Workspace
 from workbench.data import annotate
 from workbench.data.step import View
+from workbench.engine import prelabel
 from workbench.ui.notices import esc, fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
@@ -32,6 +35,9 @@ def build(page: Page, chosen: Any) -> None:
                 [(words.say(text), kind) for kind, text in annotate.ORDERS.items()], value="missing",
                 label=words("label_order"), filterable=False, elem_id="label-order",
             )  # fmt: skip
+        with gr.Row():
+            run = gr.Dropdown([], label=words("label_run"), elem_id="label-run", interactive=True)
+            pre = gr.Button(words("label_pre"), elem_id="label-pre")
         go = gr.Button(words("label_open"), variant="primary", elem_id="label-open")
         gr.HTML(
             html_template=surface(words), js_on_load=(ASSETS / "board.js").read_text(encoding="utf-8"),
@@ -45,6 +51,8 @@ def build(page: Page, chosen: Any) -> None:
         None, [chosen, who, names, order], None,
         js="(...given) => { window.dispatchEvent(new CustomEvent('wb-board', {detail: given})); }",
     )  # fmt: skip
+    page.run_list(run, lambda: _classifiers(page))
+    pre.click(lambda name, chosen_run: _prelabelled(page, name, chosen_run), [chosen, run], [said, order])
     save.click(lambda name, pulse: _save(page, name, pulse), [chosen, page.pulse], [said, page.pulse])
     agree.click(lambda name: _agreement(page, name), [chosen], [said], queue=False)
 
@@ -119,6 +127,29 @@ def _save(page: Page, name: str | None, pulse: float) -> list[Any]:
     page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
     labels = made.meta["steps"][-1]["labels"]
     return [fine(page.words("label_saved", name=made.name, version=made.version, n=f"{labels:,}")), pulse + 1]
+
+
+def _classifiers(page: Page) -> list[Any]:
+    """Runs that can label."""
+    found = []
+    for run in all_runs(page.workspace):
+        with contextlib.suppress(UserError):
+            if run.recipe.task.kind == prelabel.KIND and run.tuned.exists():
+                found.append(run.id)
+    return found
+
+
+def _prelabelled(page: Page, name: str | None, run: str | None) -> list[Any]:
+    """A trained run says what it thinks of every row; the board then begins with those it is least sure of."""
+    try:
+        if not run:
+            raise UserError(
+                "Train a text classification first, then choose it here.", "请先训练一个文本分类模型，再在此选择。"
+            )
+        found = prelabel.prelabel(page.workspace, run, name or "")
+    except UserError as error:
+        return [problem(error, page.words.lang), gr.skip()]
+    return [fine(page.words("label_prelabelled", n=f"{found['rows']:,}", run=run)), "run"]
 
 
 def _agreement(page: Page, name: str | None) -> str:
