@@ -1,7 +1,7 @@
 // The board on which rows are labelled. Text of the data only ever becomes textContent. Labels travel past the event queue, are painted
 // before they are acknowledged, and wait in localStorage until they are.
 const board = element.querySelector(".board"), words = JSON.parse(board.dataset.words);
-const PENDING = "wb-labels", AHEAD = 5, SEEN = 10;
+const PENDING = "wb-labels", AHEAD = 5, FETCH = 15, SEEN = 10;
 let job = null, queue = [], now = null, seen = [], armed = null, spans = [], anchor = null, flipped = false, done = 0, total = 0, asking = false;
 const make = (tag, text, cls) => { const made = document.createElement(tag); if (text !== undefined) made.textContent = text; if (cls) made.className = cls; return made; };
 const say = (key, more) => { const line = board.querySelector(".said"); if (line) line.textContent = (words[key] ?? key) + (more ?? ""); };
@@ -29,7 +29,7 @@ async function fill() {
   asking = true;
   try {
     const skip = [...queue.map((item) => item.place), ...(now ? [now.place] : []), ...pending().map((one) => one.place), ...seen.map((item) => item.place)];
-    const told = await call("next", { count: AHEAD, skip });
+    const told = await call("next", { count: FETCH, skip });
     const known = new Set(skip);
     queue.push(...told.items.filter((item) => !known.has(item.place)));
     if (!now) step();

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import bring, choose_step
 
 from workbench.data import library
 
@@ -22,14 +23,8 @@ def test_a_file_is_cleaned_saved_and_taken_back(
     ]
     path.write_text("text,label\n" + "\n".join([*lines, lines[0], lines[1]]) + "\n", encoding="utf-8")
     page = visit("/en/#data")
-    page.set_input_files("#upload input[type=file]", str(path))
-    page.locator("#save-dataset").wait_for(state="visible")
-    page.fill("#dataset-name textarea, #dataset-name input", "days")
-    page.click("#save-dataset")
-    page.locator("#page-data .note.good", has_text="days").wait_for()
-    page.click("#cleaning > button")
-    page.click("#clean-kind input")
-    page.locator("ul[role=listbox] li", has_text="exact duplicates").click()
+    bring(page, path, "days")
+    choose_step(page, "exact duplicates")
     page.click("#clean-try")
     page.locator("#clean-said", has_text="22 → 20 rows").wait_for()
     assert "the same as row 1" in page.locator("#clean-said").inner_text()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import bring, choose_step
 
 from workbench.data import library
 
@@ -26,14 +27,8 @@ def test_from_a_raw_file_to_a_model(visit: Callable[..., Any], workbench: Any, t
     bare = [f"a {'merry and warm' if n % 2 else 'gloomy and cold'} evening {n}," for n in range(24)]
     path.write_text("text,label\n" + "\n".join([*days, days[0], *bare]) + "\n", encoding="utf-8")
     page = visit("/en/#data")
-    page.set_input_files("#upload input[type=file]", str(path))
-    page.locator("#save-dataset").wait_for(state="visible")
-    page.fill("#dataset-name textarea, #dataset-name input", "raw")
-    page.click("#save-dataset")
-    page.locator("#page-data .note", has_text="24 rows have no label").wait_for()
-    page.click("#cleaning > button")
-    page.click("#clean-kind input")
-    page.locator("ul[role=listbox] li", has_text="exact duplicates").click()
+    bring(page, path, "raw", "24 rows have no label")
+    choose_step(page, "exact duplicates")
     page.click("#clean-keep")
     page.locator("#clean-said", has_text="65 → 64 rows").wait_for()
     page.click("#labelling > button")

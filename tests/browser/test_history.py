@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import choose_step, named
 
 from workbench.data import library
 from workbench.data.history import History
@@ -28,8 +29,7 @@ def test_a_pasted_table_is_worked_on_and_nothing_is_lost(
     page.click("#pasting > button")
     page.fill("#paste-text textarea", "text,label\n" + "\n".join([*LINES, LINES[0], "one, too, many"]))
     page.click("#paste-go")
-    page.locator("#save-dataset").wait_for(state="visible")
-    page.fill("#dataset-name textarea, #dataset-name input", "pasted")
+    named(page, "pasted")
     page.click("#save-dataset")
     page.locator("#page-data .note.good", has_text="21 rows").wait_for()
     with page.expect_download() as download:
@@ -47,13 +47,11 @@ def test_a_pasted_table_is_worked_on_and_nothing_is_lost(
     page.click("#grid .give button")
     page.locator("#grid .top", has_text="11 rows labelled").wait_for()
     page.click("#history > button")
-    shown(page, "11 labels by hand")
+    shown(page, "Labels by hand: 11")
     picture(page, "history-en")
     work = History(workbench.workspace, "pasted")
     assert [row["label"] for row in work.state().rows].count("poor") == 11
-    page.click("#cleaning > button")
-    page.click("#clean-kind input")
-    page.locator("ul[role=listbox] li", has_text="exact duplicates").click()
+    choose_step(page, "exact duplicates")
     page.click("#clean-keep")
     page.locator("#clean-said", has_text="21 → 20 rows").wait_for()
     shown(page, "Drop exact duplicates")
@@ -69,7 +67,7 @@ def test_a_pasted_table_is_worked_on_and_nothing_is_lost(
     page.locator("#history-line label", has_text="As imported").click()
     page.locator("#page-data .card", has_text="21").first.wait_for()
     assert History(workbench.workspace, "pasted").log.head() == 0
-    page.locator("#history-line label", has_text="11 labels by hand").last.click()
+    page.locator("#history-line label", has_text="Labels by hand: 11").last.click()
     page.wait_for_timeout(500)
     page.click("#history-files > button")
     page.click("#history-pandas")

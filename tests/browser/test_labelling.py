@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import put_in
 
 from workbench.data import library
 from workbench.data.labels import Labels
 
 WORDS = ["story", "music", "colours", "voices", "scenes", "jokes", "ending"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def bring(page: Any, path: Path, name: str) -> None:
-    page.set_input_files("#upload input[type=file]", str(path))
-    page.locator("#save-dataset").wait_for(state="visible")
-    page.fill("#dataset-name textarea, #dataset-name input", name)
 
 
 def stored(workbench: Any, name: str, count: int, who: str = "Ann") -> dict[int, Any]:
@@ -39,7 +34,7 @@ def test_twenty_rows_are_labelled_with_keys(
     texts = [f"{'a bright and happy' if n % 2 else 'a dark and sad'} day ${{1+{n}}} `{n}` 第{n}天" for n in range(24)]
     path.write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
     page = visit("/en/#data")
-    bring(page, path, "moods")
+    put_in(page, path, "moods")
     page.locator("#data-task label", has_text="lassif").first.click()
     page.locator("#role-text").wait_for(state="visible")
     page.locator("#label-later input").check()
@@ -74,7 +69,7 @@ def test_names_are_marked_by_dragging(visit: Callable[..., Any], workbench: Any,
     sentences = ["我 O\n在 O\n北 B-LOC\n京 I-LOC\n工 O\n作 O\n", "李 O\n雷 O\n去 O\n上 O\n海 O\n了 O\n"] * 6
     path.write_text("\n".join(sentences), encoding="utf-8")
     page = visit("/zh/#data")
-    bring(page, path, "places")
+    put_in(page, path, "places")
     page.click("#save-dataset")
     page.locator("#page-data .note.good", has_text="places").wait_for()
     page.click("#labelling > button")
@@ -110,7 +105,7 @@ def test_rows_are_searched_filtered_and_split(
     ]
     path.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     page = visit("/en/#data")
-    bring(page, path, "films")
+    put_in(page, path, "films")
     page.click("#save-dataset")
     page.locator("#page-data .note.good", has_text="films").wait_for()
     page.click("#rows > button")

@@ -16,8 +16,9 @@ from places import ROOT
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.data import annotate, clean, exchange, frame, intake, library
-from workbench.data.history import History, working
+from workbench.data.history import History
 from workbench.data.step import CLEANING
+from workbench.data.working import working
 
 Put = Callable[..., Path]
 SETTINGS: dict[str, dict[str, Any]] = {

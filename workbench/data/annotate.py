@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,12 @@ from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.data.clean import view_of
 from workbench.data.dataset import Dataset
-from workbench.data.history import History, Working, working
+from workbench.data.history import History
 from workbench.data.labels import Labels
 from workbench.data.mode import MODES, Mode
 from workbench.data.step import View
 from workbench.data.thoughts import Same, Thoughts, bare_first, doubtful, of_run, unsure
+from workbench.data.working import Working, working
 
 ORDERS = {
     "missing": Text("Rows without a label first", "先标没有标签的行"),
@@ -50,19 +52,20 @@ class Board:
         """The row with an id; UserError when there is none."""
         return self.dataset.rows(self.dataset.place(place), 1)[0]
 
-    def item(self, place: int, mine: dict[int, Any] | None = None) -> dict[str, Any]:
-        """What the board paints of a row, with what this person said of it, and what a small model thinks."""
-        told = {"place": place, **self.mode.show(self.row(place), self.view)}
-        told["mine"] = (self.labels.of(self.who) if mine is None else mine).get(place)
-        thought = self._thought()[1].get(place)
-        return {**told, "thought": thought}
+    def item(self, place: int) -> dict[str, Any]:
+        """What the board paints of a row, with what this person said of it, and what a model thinks."""
+        return self._item(place, self.labels.of(self.who), self._thought())
 
-    def queue(self) -> list[int]:
+    def _item(self, place: int, mine: dict[int, Any], thought: Thoughts) -> dict[str, Any]:
+        shown = self.mode.show(self.row(place), self.view)
+        return {"place": place, **shown, "mine": mine.get(place), "thought": thought[1].get(place)}
+
+    def queue(self, thought: Thoughts | None = None) -> list[int]:
         """Ids of rows, in the order they are to be labelled."""
         ids = self.dataset.ids
         if self.order == "given" or self.mode.kind != "choice":
             return list(ids)
-        first, _ = self._thought()
+        first, _ = thought or self._thought()
         known = set(first)
         return (
             [*first, *(row for row in ids if row not in known)] if first else bare_first(Same(self.dataset), self.mode)
@@ -85,15 +88,10 @@ class Board:
 
     def next(self, count: int, skip: list[int]) -> list[dict[str, Any]]:
         """The next rows this person has not labelled, without those in `skip`."""
-        mine = self.labels.of(self.who)
+        mine, thought = self.labels.of(self.who), self._thought()
         passed = set(skip) | mine.keys()
-        found: list[int] = []
-        for place in self.queue():
-            if place not in passed:
-                found.append(place)
-                if len(found) == count:
-                    break
-        return [self.item(place, mine) for place in found]
+        found = itertools.islice((place for place in self.queue(thought) if place not in passed), count)
+        return [self._item(place, mine, thought) for place in found]
 
     def save(self, place: int, value: dict[str, Any], client: str) -> int:
         """Write a label down; UserError when it is none for that row."""

@@ -58,13 +58,9 @@ def keep(workspace: Workspace, cleaned: Cleaned, name: str = "") -> Dataset:
 
     They go on from the version they were tried on: what was done to the working copy since stays in the log, on another line.
     """
-    base, history = cleaned.dataset, History(workspace, cleaned.dataset.name)
-    if not cleaned.rows:
-        raise UserError(
-            f"{base.name}: no row is left after these steps; loosen them.",
-            f"{base.name}：经过这些步骤后没有剩余的行；请放宽条件。",
-            field="steps",
-        )
+    base = cleaned.dataset
+    history = History(workspace, base.name, base.version)
+    history.some(cleaned.rows)
     before = history.log.head()
     history.go(int(base.meta.get("seq") or 0))
     for effect, done in zip(cleaned.effects, cleaned.made, strict=True):

@@ -117,14 +117,10 @@ def _finder(base: State) -> Any:
 
 def _by_hand(state: State, entries: list[dict[str, Any]], find: Any) -> tuple[State, dict[str, Any], list[Entry]]:
     """Labels or edits, each on its row; those whose row is not here, or that do not fit it, are missing."""
-    made: list[Entry] = []
-    for entry in _placed(entries, find):
-        try:
-            after = touched(state, entry)
-        except UserError:
-            continue
-        if entry.row in state.index:
-            state, made = after, [*made, entry]
+    placed, unfit = list(_placed(entries, find)), list[Entry]()
+    state = touched(state, placed, unfit)
+    left = set(map(id, unfit))
+    made = [entry for entry in placed if id(entry) not in left]
     return state, {"done": len(made), "missing": len(entries) - len(made)}, made
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,16 @@ KEPT = 12
 """States kept in memory; they share the rows that did not change."""
 MOST = 3_000_000
 """Rows that are held in memory to be worked on."""
-_states: OrderedDict[tuple[Path, str, int, bool], State] = OrderedDict()
+Key = tuple[Path, str, int, float, bool]
+_states: OrderedDict[Key, State] = OrderedDict()
 
 
 class History:
-    """The log of one dataset and what it says. UserError when there is no such dataset."""
+    """The log of one dataset and what it says; of an older `version`, the log that one came from. UserError when there is no such
+    dataset."""
 
-    def __init__(self, workspace: Workspace, name: str) -> None:
-        self.workspace, self.newest = workspace, library.find(workspace, name)
+    def __init__(self, workspace: Workspace, name: str, version: int = 0) -> None:
+        self.workspace, self.newest = workspace, library.find(workspace, name, version)
         self.root = int(self.newest.meta.get("root") or self.newest.version)
         self.base = (
             self.newest if self.root == self.newest.version else library.find(workspace, self.newest.name, self.root)
@@ -55,25 +56,29 @@ class History:
     def state(self, seq: int | None = None, labels: bool = True) -> State:
         """The rows at an entry (the head unless one is named)."""
         line = self.log.line(seq)
-        gone = taken_back(line)
-        for known in range(len(line), -1, -1):
-            oldest = min((entry.undoes or 0 for entry in line[known:] if entry.undoes is not None), default=None)
-            at = line[known - 1].seq if known else 0
-            found = _states.get(self._key(at, labels))
-            if found is not None and (oldest is None or at < oldest):
-                break
-        else:
-            known, found = 0, self._begun()
-            self._remember(0, labels, found)
-        made = advanced(found, line[known:], gone, self.log.delta, labels)
-        self._remember(line[-1].seq if line else 0, labels, made)
+        known, found = self._nearest(line, labels)
+        made = advanced(found, line[known:], taken_back(line), self.log.delta, labels)
+        self._remember(self._key(line, labels), made)
         return made
 
-    def _key(self, seq: int, labels: bool) -> tuple[Path, str, int, bool]:
-        return self.log.path, str(self.base.meta.get("sha256")), seq, labels
+    def _nearest(self, line: list[Entry], labels: bool) -> tuple[int, State]:
+        """(how many entries it holds, the last state in memory): none of a label that was taken back since."""
+        oldest: float = float("inf")
+        for known in range(len(line), -1, -1):
+            if known < len(line):
+                oldest = min(oldest, line[known].undoes or oldest)
+            found = _states.get(self._key(line[known - 1 : known] if known else [], labels))
+            if found is not None and (not known or line[known - 1].seq < oldest):
+                return known, found
+        begun = self._begun()
+        self._remember(self._key([], labels), begun)
+        return 0, begun
 
-    def _remember(self, seq: int, labels: bool, state: State) -> None:
-        key = self._key(seq, labels)
+    def _key(self, line: list[Entry], labels: bool) -> Key:
+        seq, at = (line[-1].seq, line[-1].at) if line else (0, 0.0)
+        return self.log.path, str(self.base.meta.get("sha256")), seq, at, labels
+
+    def _remember(self, key: Key, state: State) -> None:
         _states[key] = state
         _states.move_to_end(key)
         while len(_states) > KEPT:
@@ -169,12 +174,7 @@ class History:
     def publish(self, suffix: str = "mine", name: str = "") -> Dataset:
         """The working copy as a new version (of a bundled sample: as a dataset of its own). UserError when no row is left."""
         state, line, newest = self.state(), self.log.line(), self.newest
-        if not state.rows:
-            raise UserError(
-                f"{newest.name}: no row is left after these steps; loosen them.",
-                f"{newest.name}：经过这些步骤后没有剩余的行；请放宽条件。",
-                field="steps",
-            )
+        self.some(state.rows)
         away = bool(name) or newest.sample
         facts = {
             "task": state.task, "roles": dict(state.view.roles),
@@ -187,6 +187,16 @@ class History:
         if newest.sample and not name:
             self.log.move(0)
         return made
+
+    def some(self, rows: Sequence[Any]) -> None:
+        """UserError when no row is left."""
+        if not rows:
+            name = self.newest.name
+            raise UserError(
+                f"{name}: no row is left after these steps; loosen them.",
+                f"{name}：经过这些步骤后没有剩余的行；请放宽条件。",
+                field="steps",
+            )
 
     def digest(self) -> str:
         """What the rows hold at the head."""
@@ -251,48 +261,3 @@ def _of_kind(text: str, was: Any, others: list[Any]) -> Any:
     raise UserError(
         "This cell holds a list; label it on the board instead.", "此单元格是列表；请在标注台中修改。", field="value"
     )
-
-
-@dataclass(frozen=True)
-class Working(Dataset):
-    """The working copy as a dataset: rows by place, each with its id. `state` is None where nothing was done yet."""
-
-    state: State | None = None
-
-    @property
-    def ids(self) -> Sequence[int]:
-        """The id of the row at each place."""
-        return range(self.meta["rows"]) if self.state is None else self.state.ids
-
-    def place(self, row: int) -> int:
-        """Where the row with an id stands; UserError when it is gone."""
-        found = (row if 0 <= row < self.meta["rows"] else None) if self.state is None else self.state.index.get(row)
-        if found is None:
-            raise UserError(f"There is no row {row + 1}.", f"没有第 {row + 1} 行。", field="row")
-        return found
-
-    def table(self) -> Any:
-        """As an Arrow table."""
-        return super().table() if self.state is None else self.state.table
-
-    def rows(self, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
-        """Rows by column names."""
-        if self.state is None:
-            return super().rows(offset, limit)
-        return list(self.state.rows[offset : None if limit is None else offset + limit])
-
-
-def working(workspace: Workspace, name: str, labels: bool = True) -> Working:
-    """The working copy of a dataset; without `labels`, as it is before anybody labelled it."""
-    history = History(workspace, name)
-    base, newest = history.base, history.newest
-    facts = {"unsaved": history.unsaved, "root": history.root}
-    line = history.log.line()
-    if not any(labels or entry.kind not in ("label", "back") for entry in line):
-        return Working(newest.name, newest.version, base.folder, {**base.meta, **facts})
-    state = history.state(labels=labels)
-    meta = {
-        **newest.meta, **facts, "rows": len(state.rows), "columns": list(state.view.columns), "roles": dict(state.view.roles),
-        "task": state.task, "steps": [*base.meta.get("steps", []), *told(line)],
-    }  # fmt: skip
-    return Working(newest.name, newest.version, newest.folder, meta, state)

@@ -7,11 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from workbench.data.log import Entry, Log
+from workbench.data.log import SHAPING, Entry, Log
 
 Value = dict[str, Any]
-SHAPING = ("step", "split")
-"""Entries that look at all rows: labels from before them stay."""
 
 
 class Labels:

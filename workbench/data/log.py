@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import sqlite3
 import threading
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = "log.sqlite"
+SHAPING = ("step", "split")
+"""Kinds of entries that look at all rows: labels from before them stay."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, root INTEGER NOT NULL, parent INTEGER NOT NULL, kind TEXT NOT NULL, row INTEGER, who TEXT NOT NULL,
@@ -59,6 +62,8 @@ class Log:
             link.execute("PRAGMA synchronous=FULL")
             link.executescript(_TABLES)
             link.execute("BEGIN IMMEDIATE")
+            if not link.execute("PRAGMA user_version").fetchone()[0]:
+                link.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
             yield link
             link.execute("COMMIT")
         finally:
@@ -102,8 +107,9 @@ class Log:
         """Everything that was ever done, on every line."""
         if not self.path.is_file():
             return {}
-        key = (self.path, self.path.stat().st_ino, self.root)
         with self._lock, self._open() as link:
+            # A log is known by a number of its own: a dataset may have been removed and made again under the same name.
+            key = (self.path, int(link.execute("PRAGMA user_version").fetchone()[0]), self.root)
             seen = self._seen.setdefault(key, {})
             rows = link.execute(
                 "SELECT seq, parent, kind, row, who, value, undoes, at FROM entries WHERE root = ? AND seq > ? ORDER BY seq",

@@ -6,6 +6,7 @@ So a state is put together without doing any step again, and a step that is done
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +18,7 @@ from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.data import store
-from workbench.data.log import Entry
+from workbench.data.log import SHAPING, Entry
 from workbench.data.mode import MODES, added
 from workbench.data.roles import allowed
 from workbench.data.step import Outcome, Row, View
@@ -88,33 +89,57 @@ def advanced(
     state: State, entries: Iterable[Entry], gone: set[int], delta: Callable[[int], bytes], labels: bool = True
 ) -> State:
     """The state after these entries. `gone`: labels that were taken back; without `labels`, none is put in."""
-    for entry in entries:
-        if entry.kind in ("step", "split"):
-            state = patched(state, delta(entry.seq))
-        elif entry.kind == "edit" or (entry.kind == "label" and labels and entry.seq not in gone):
-            state = touched(state, entry)
+    for shaping, group in itertools.groupby(entries, key=lambda entry: entry.kind in SHAPING):
+        if shaping:
+            for entry in group:
+                state = patched(state, delta(entry.seq))
+        else:
+            state = touched(state, (entry for entry in group if _stands(entry, gone, labels)))
     return state
 
 
-def touched(state: State, entry: Entry) -> State:
-    """The state after a cell edit or a label; the state itself when the row is not there any more."""
-    place = state.index.get(entry.row if entry.row is not None else -1)
-    if place is None:
-        return state
-    view = state.view
-    if entry.kind == "edit":
-        row = {**state.rows[place], entry.value["column"]: entry.value["value"]}
-    else:
-        mode = MODES.get(entry.value["mode"])
-        extra = added(mode, view)
-        row = mode.apply(state.rows[place], entry.value["value"], view)
-        if extra:
-            fit = allowed(TASKS.get(state.task or mode.tasks[0]))
-            roles = {name: role for name, role in view.roles.items() if role in fit}
-            view = View([*view.columns, *extra], {**roles, **extra})
-            state = replace(state, task=state.task or mode.tasks[0])
-    rows = list(state.rows)
-    rows[place] = row
-    made = replace(state, rows=rows, view=view)
+def _stands(entry: Entry, gone: set[int], labels: bool) -> bool:
+    return entry.kind == "edit" or (entry.kind == "label" and labels and entry.seq not in gone)
+
+
+def touched(state: State, entries: Iterable[Entry], unfit: list[Entry] | None = None) -> State:
+    """The state after cell edits and labels. Those of rows that are not there (any more) are left out and put into `unfit`; so are
+    those that a row cannot take, which raise their UserError where there is no such list."""
+    hands = _Hands(list(state.rows), state.view, state.task)
+    for entry in entries:
+        place = state.index.get(entry.row if entry.row is not None else -1)
+        try:
+            if place is not None:
+                hands.put(place, entry)
+        except UserError:
+            if unfit is None:
+                raise
+            place = None
+        if place is None and unfit is not None:
+            unfit.append(entry)
+    made = replace(state, rows=hands.rows, view=hands.view, task=hands.task)
     made.__dict__["index"] = state.index  # the same ids at the same places
     return made
+
+
+@dataclass
+class _Hands:
+    """Rows that are being worked on by hand: one copy of the list for any number of entries."""
+
+    rows: list[Row]
+    view: View
+    task: str | None
+
+    def put(self, place: int, entry: Entry) -> None:
+        """One edit or label; UserError, with nothing changed, when the row cannot take it."""
+        if entry.kind == "edit":
+            self.rows[place] = {**self.rows[place], entry.value["column"]: entry.value["value"]}
+            return
+        mode = MODES.get(entry.value["mode"])
+        extra = added(mode, self.view)
+        self.rows[place] = mode.apply(self.rows[place], entry.value["value"], self.view)
+        if extra:
+            self.task = self.task or mode.tasks[0]
+            fit = allowed(TASKS.get(self.task))
+            roles = {name: role for name, role in self.view.roles.items() if role in fit}
+            self.view = View([*self.view.columns, *extra], {**roles, **extra})

@@ -13,9 +13,9 @@ from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
 from workbench.data.clean import view_of
 from workbench.data.cleaning.label_errors import FEW, suspects
-from workbench.data.history import Working
 from workbench.data.mode import MODES, Mode
 from workbench.data.values import as_text
+from workbench.data.working import Working
 
 LOOKED_AT = 20_000
 """Rows that are put in order by what is thought of them."""
@@ -101,13 +101,23 @@ def doubtful(key: Same) -> Thoughts:
 
 def of_run(folder: Path, dataset: Working) -> Thoughts:
     """What a trained run said, the least sure first; UserError when none was asked yet."""
-    found = read_json(folder / FILE)
-    if not isinstance(found, dict) or found.get("root") != dataset.meta["root"]:
+    path = folder / FILE
+    found = _said(path, path.stat().st_mtime_ns, dataset.meta["root"]) if path.is_file() else None
+    if found is None:
         raise UserError(
             "No run has labelled these rows yet: choose a run and press “Let this run label first”.",
             "还没有模型预先标注过这些行：请选择一个训练任务，并点击“先让模型标注”。",
             field="order",
         )
+    return found
+
+
+@lru_cache(maxsize=4)
+def _said(path: Path, written: int, root: int) -> Thoughts | None:
+    """What stands in the file; `written` only tells one state of it from another."""
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("root") != root:
+        return None
     told: dict[int, Any] = {
         int(row): {"label": str(label), "sure": float(sure)} for row, label, sure in found["labels"]
     }

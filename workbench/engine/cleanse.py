@@ -13,10 +13,16 @@ APART = 20_000
 """Rows from which on a step is done in a process of its own."""
 
 
+def apart(workspace: Workspace, name: str) -> int:
+    """How many rows a step has to look at when that takes a process of its own; 0 when it is done at once."""
+    rows = int(History(workspace, name).newest.meta["rows"])
+    return rows if rows >= APART else 0
+
+
 def cleanse(workspace: Workspace, name: str, step: dict[str, Any], keep: bool, asked: Asked | None = None) -> Answer:
     """What a step does to the working copy (Effect.told); `keep` writes it down. Nothing is written when it is called off."""
-    history = History(workspace, name)
-    if history.newest.meta["rows"] < APART:
+    if not apart(workspace, name):
+        history = History(workspace, name)
         return (history.step(step) if keep else history.tried(step)).told()
     return ask("cleanse", workspace, {"name": name, "step": step, "keep": keep}, asked)
 

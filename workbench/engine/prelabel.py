@@ -9,10 +9,10 @@ from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data.clean import view_of
-from workbench.data.history import working
 from workbench.data.mode import column_of
 from workbench.data.thoughts import LOOKED_AT, keep_of_run
 from workbench.data.values import as_text
+from workbench.data.working import working
 from workbench.engine.ask import Answer, Asked, Question, answer, ask
 
 KIND = "text-classification"

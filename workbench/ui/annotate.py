@@ -124,9 +124,7 @@ def _save(page: Page, name: str | None, pulse: float) -> list[Any]:
         made = annotate.keep(page.workspace, name or "")
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
-    page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
-    labels = made.meta["steps"][-1]["labels"]
-    return [fine(page.words("label_saved", name=made.name, version=made.version, n=f"{labels:,}")), pulse + 1]
+    return page.chosen(made, "label_saved", pulse, n=f"{sum(step.get('labels', 0) for step in made.meta['steps']):,}")
 
 
 def _classifiers(page: Page) -> list[Any]:

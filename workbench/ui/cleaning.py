@@ -15,7 +15,7 @@ from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import moments
 from workbench.engine.ask import Asked
-from workbench.engine.cleanse import APART, cleanse
+from workbench.engine.cleanse import apart, cleanse
 from workbench.ui.form import Form
 from workbench.ui.history import told
 from workbench.ui.notices import esc, fine, hint, problem, table, tag
@@ -123,8 +123,7 @@ def _done(page: Page, name: str, step: dict[str, Any], how: tuple[bool, Asked], 
     """What a step would do now; kept, it is in the log before it is told. A large dataset's step can be called off."""
     words, hidden, (keep, asked) = page.words, gr.update(visible=False), how
     try:
-        rows = library.find(page.workspace, name or "").meta["rows"]
-        if rows >= APART:
+        if rows := apart(page.workspace, name or ""):
             yield [hint(words("clean_working", rows=f"{rows:,}")), gr.update(visible=True), gr.skip()]
         effect = cleanse(page.workspace, name or "", step, keep, asked)
     except UserError as error:
@@ -147,7 +146,7 @@ def _save(page: Page, name: str, pulse: float) -> list[Any]:
         made = history.publish("clean")
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
-    return _chosen(page, made, pulse)
+    return page.chosen(made, "clean_saved", pulse)
 
 
 def _back(page: Page, name: str, number: int | None, pulse: float) -> list[Any]:
@@ -155,15 +154,7 @@ def _back(page: Page, name: str, number: int | None, pulse: float) -> list[Any]:
         made = clean.go_back(page.workspace, name or "", int(number or 0))
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
-    return _chosen(page, made, pulse)
-
-
-def _chosen(page: Page, made: Any, pulse: float) -> list[Any]:
-    page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
-    return [
-        fine(page.words("clean_saved", name=made.name, version=made.version, rows=f"{made.meta['rows']:,}")),
-        pulse + 1,
-    ]
+    return page.chosen(made, "clean_saved", pulse)
 
 
 def _state(page: Page, name: str | None) -> list[Any]:

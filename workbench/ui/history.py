@@ -112,11 +112,7 @@ def _save(page: Page, name: str | None, pulse: float) -> list[Any]:
         made = History(page.workspace, name or "").publish()
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
-    page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
-    return [
-        fine(page.words("clean_saved", name=made.name, version=made.version, rows=f"{made.meta['rows']:,}")),
-        pulse + 1,
-    ]
+    return page.chosen(made, "clean_saved", pulse)
 
 
 def _drawn(page: Page, name: str | None) -> list[Any]:

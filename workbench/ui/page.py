@@ -11,9 +11,10 @@ import gradio as gr
 from workbench.core.run import ENDED, Run, all_runs
 from workbench.core.text import Lang
 from workbench.core.workspace import Workspace
+from workbench.data.dataset import Dataset
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
-from workbench.ui.notices import esc, progress
+from workbench.ui.notices import esc, fine, progress
 from workbench.ui.words import Words
 
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
@@ -46,6 +47,12 @@ class Page:
     def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
         self.views.append((fn, inputs, outputs))
+
+    def chosen(self, made: Dataset, said: str, pulse: float, **told: Any) -> list[Any]:
+        """A version that was just saved is the one for the next run; what is told of it, and the next pulse."""
+        self.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
+        rows = f"{made.meta['rows']:,}"
+        return [fine(self.words(said, name=made.name, version=made.version, rows=rows, **told)), pulse + 1]
 
     def run_list(self, dropdown: Any, choices: Callable[[], list[Any]]) -> None:
         """Keep a choice of runs up to date. It follows `run` when that changes or first becomes a choice (a run that

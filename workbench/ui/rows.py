@@ -12,8 +12,9 @@ from workbench import ASSETS
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.data import grid
-from workbench.data.history import History, Working, working
+from workbench.data.history import History
 from workbench.data.values import as_text
+from workbench.data.working import Working, working
 from workbench.ui.notices import esc, hint
 from workbench.ui.page import Page
 from workbench.ui.words import Words

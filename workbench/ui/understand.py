@@ -12,8 +12,8 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.data import understand
 from workbench.data.dataset import Dataset
-from workbench.data.history import working
 from workbench.data.profile import histogram
+from workbench.data.working import working
 from workbench.models import catalog
 from workbench.ui import figures
 from workbench.ui.notices import esc, facts, hint, problem, table, tag

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import gradio as gr
@@ -10,7 +9,8 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.data import library, profile
-from workbench.data.history import History, working
+from workbench.data.history import History
+from workbench.data.working import working
 from workbench.ui import annotate, bring, cleaning, figures, history, hubdata, rows, splitting, understand
 from workbench.ui.notices import esc, facts, heading, problem, table, tag
 from workbench.ui.page import Page
@@ -58,9 +58,12 @@ def _datasets(page: Page) -> Any:
 def _use(page: Page, name: str | None, pulse: float) -> float:
     """What was done and not saved yet becomes a version first: a run names the version it used."""
     if name:
-        with contextlib.suppress(UserError):
+        try:
             work = History(page.workspace, name)
             name = work.publish().name if work.unsaved else name
+        except UserError as error:
+            gr.Warning(error.say(page.words.lang))
+            return pulse
         dataset = library.find(page.workspace, name)
         page.draft.choose_dataset(name)
         task = dataset.meta.get("task")
