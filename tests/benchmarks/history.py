@@ -57,11 +57,12 @@ def main() -> None:
         warm = [look(move) for _ in range(5) for move in (history.undo, history.undo, history.redo, history.redo)]
         again = timed(lambda: history.state(end) if module._states.clear() is None else None)
         edits = [timed(lambda n=n: (history.edit(n, "label", "d"), history.state())) for n in range(1000, 1100)]
+        labels = timed(lambda: (history.label(range(5000, 10_000), "e", "Ann"), history.state()))
         redone = timed(lambda: [history.arrange([entry.seq for entry in history.log.line()][-3:])])
     detail = {
         "rows": ROWS, "entries": EDITS + 3, "undo_or_redo_ms_median": round(1000 * statistics.median(warm), 1),
         "undo_or_redo_ms_most": round(1000 * max(warm), 1), "all_after_restart_s": round(again, 2),
-        "edit_ms_p95": round(1000 * sorted(edits)[94], 1), "other_order_s": round(redone, 2),
+        "edit_ms_p95": round(1000 * sorted(edits)[94], 1), "labels_5000_s": round(labels, 2), "other_order_s": round(redone, 2),
     }  # fmt: skip
     ratios = {"everything after a restart ÷ undo": round(again / statistics.median(warm), 1)}
     print(json.dumps({"name": "history", "ratios": ratios, "detail": detail}))

@@ -121,6 +121,10 @@ def test_rows_are_searched_filtered_and_split(
     page.locator("#look-map .js-plotly-plot").wait_for()
     page.locator("#look-cost", has_text="of 150 rows are cut").wait_for()
     page.locator("#look-report").wait_for(state="visible")
+    page.evaluate(
+        "document.querySelector('#look-map .js-plotly-plot').emit('plotly_click', {points: [{customdata: 77}]})"
+    )
+    page.locator("#grid tr.shown", has_text="film 77 ").wait_for()
     picture(page, "look-en")
     page.click("#splitting > button")
     page.click("#split-go")

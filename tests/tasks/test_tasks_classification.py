@@ -9,7 +9,8 @@ from tinymodels import byte_tokenizer
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.tasks._problems import PROBLEMS, confusion, per_class
+from workbench.metrics.classification import confusion, per_class
+from workbench.tasks._problems import PROBLEMS
 
 TASK = TASKS.get("text-classification")
 ROWS = [{"text": "good", "label": "yes"}, {"text": "bad", "label": "no"}, {"text": "so", "label": "maybe"}]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ KEPT = 12
 """States kept in memory; they share the rows that did not change."""
 MOST = 3_000_000
 """Rows that are held in memory to be worked on."""
+Seen = Callable[[State], State]
 Key = tuple[Path, str, int, float, bool]
 _states: OrderedDict[Key, State] = OrderedDict()
 
@@ -95,15 +96,18 @@ class History:
         view = View(list(self.base.meta["columns"]), dict(self.base.meta.get("roles") or {}))
         return State(range(len(rows)), rows, view, self.base.meta.get("task"), len(rows))
 
-    def step(self, step: dict[str, Any], who: str = "") -> Effect:
-        """Do a cleaning step and write it down; UserError, with nothing written, when it cannot be done."""
-        effect, entry, delta = prepared(self.state(), Entry("step", dict(step), who=who))
+    def step(self, step: dict[str, Any], who: str = "", seen: Seen | None = None) -> Effect:
+        """Do a cleaning step and write it down; UserError, with nothing written, when it cannot be done. `seen` puts something
+        between the step and the rows, to see how far it is."""
+        state = self.state()
+        effect, entry, delta = prepared(seen(state) if seen else state, Entry("step", dict(step), who=who))
         self.log.add(entry, deltas=(delta,))
         return effect
 
-    def tried(self, step: dict[str, Any]) -> Effect:
+    def tried(self, step: dict[str, Any], seen: Seen | None = None) -> Effect:
         """What a step would do; nothing is written."""
-        return prepared(self.state(), Entry("step", dict(step)))[0]
+        state = self.state()
+        return prepared(seen(state) if seen else state, Entry("step", dict(step)))[0]
 
     def note(self, effect: Effect, made: Outcome, who: str = "") -> None:
         """Write down a step that was done on the rows at the head."""

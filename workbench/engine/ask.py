@@ -1,14 +1,16 @@
 """Ask another process: torch, tokenizers and models are loaded there, never in the page or the command line.
 
-The question goes in as one JSON object on stdin, the answer comes back as the last line of stdout. Whatever happens
-there is an answer too: a UserError keeps its two sentences and its field.
+The question goes in as one JSON object on stdin, the answer comes back as the last line of stdout; lines before it may tell how far
+the work is. Whatever happens there is an answer too: a UserError keeps its two sentences and its field.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +22,18 @@ from workbench.core.workspace import Workspace
 
 Answer = dict[str, Any]
 Question = dict[str, Any]
+TOLD = "… "
+"""A line that tells how far the work is begins so."""
 
 
 class Asked:
-    """A question that is being answered, so that somebody else may call it off."""
+    """A question that is being answered, so that somebody else may see how far it is and call it off."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
         self.cancelled = False
+        self.told: Answer = {}
+        """What `tell` said last on the other side."""
 
     def cancel(self) -> None:
         """End the process that works on it."""
@@ -40,15 +46,23 @@ def ask(module: str, workspace: Workspace, question: Question, asked: Asked | No
     """What `python -m workbench.engine.MODULE` answers; raises the UserError it met."""
     command = [sys.executable, "-m", f"workbench.engine.{module}", str(workspace.root.resolve())]
     asked = asked or Asked()
-    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(command, **pipes, text=True, encoding="utf-8", cwd=workbench.ROOT) as process:
+    pipes: Any = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(command, **pipes, stderr=errors, text=True, encoding="utf-8", cwd=workbench.ROOT) as process,
+    ):
         asked.process = process
-        out, err = process.communicate(json.dumps(question))
+        if asked.cancelled:
+            process.kill()
+        last = _listened(process, question, asked)
+        process.wait()
+        errors.seek(0)
+        err = errors.read()
     if asked.cancelled:
         raise UserError("Cancelled; nothing was changed.", "已取消，未作任何改动。")
     try:
-        answer = json.loads(out.strip().splitlines()[-1])
-    except (ValueError, IndexError):
+        answer = json.loads(last)
+    except ValueError:
         reason = shorten(err.strip().rsplit("\n", 1)[-1] or f"exit {process.returncode}", 200)
         raise UserError(
             f"The process that looked into this broke off: {reason}. Close what needs memory and try again.",
@@ -57,6 +71,24 @@ def ask(module: str, workspace: Workspace, question: Question, asked: Asked | No
     if "error" in answer:
         raise UserError(answer["error"]["en"], answer["error"]["zh"], answer["error"]["field"])
     return dict(answer)
+
+
+def _listened(process: Any, question: Question, asked: Asked) -> str:
+    """The last line that comes back."""
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        json.dump(question, process.stdin)
+    last = ""
+    for line in process.stdout:
+        if line.startswith(TOLD):
+            asked.told = json.loads(line.removeprefix(TOLD))
+        elif line.strip():
+            last = line
+    return last
+
+
+def tell(**facts: Any) -> None:
+    """The other side: how far the work is."""
+    print(TOLD + json.dumps(facts), flush=True)
 
 
 def _unforeseen(error: Exception) -> Text:

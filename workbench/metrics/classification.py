@@ -108,3 +108,23 @@ class RecallWeighted(_OverLabels):
     kind, order, scorer, average = "recall_weighted", 7, "recall_score", "weighted"
     label = Text("Recall (weighted)", "召回率（加权）")
     help = Text("Recall; frequent labels count more.", "召回率；常见标签权重更大。")
+
+
+def confusion(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[list[int]]:
+    """Rows: what is right; columns: what was answered."""
+    place = {label: index for index, label in enumerate(labels)}
+    grid = [[0] * len(labels) for _ in labels]
+    for reference, answer in zip(references, chosen, strict=True):
+        grid[place[reference]][place[answer]] += 1
+    return grid
+
+
+def per_class(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and number of rows for every label."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(references, chosen, labels=list(labels), zero_division=0)
+    return [
+        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for label, p, r, f, n in zip(labels, *columns, strict=True)
+    ]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from workbench.core.errors import Unusable, UserError, shorten
 from workbench.core.metric import METRICS
 from workbench.core.task import Row
+from workbench.metrics.classification import confusion, per_class
 from workbench.tasks._weights import weighted
 
 EXAMPLES = 100
@@ -122,12 +123,12 @@ class One(Problem):
 
     def score(self, rows: Sequence[Row], predictions: Any) -> Scores:
         """Over the labels of the training rows; a label never seen counts as wrong."""
-        given = {"predictions": predictions["chosen"], "references": _references(rows)}
+        given = {"predictions": predictions["chosen"], "references": answers_of(rows)}
         return {name: METRICS.get(name).compute(**given, labels=predictions["labels"]) for name in self.metrics}
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
         """Confusion and figures per label, too."""
-        references, labels = _references(rows), after["labels"]
+        references, labels = answers_of(rows), after["labels"]
         shown = list(dict.fromkeys([*labels, *sorted(set(references))]))
         sides = (("before", before), ("after", after))
         grids = {name: confusion(references, side["chosen"], shown) for name, side in sides}
@@ -141,7 +142,7 @@ class One(Problem):
         """The most frequent label, and TF-IDF with logistic regression."""
         from workbench.models.tfidf import majority, tfidf
 
-        labels, answers = labels_of(train), _references(train)
+        labels, answers = labels_of(train), answers_of(train)
         given = {
             "majority": majority(answers, len(heldout)),
             "tfidf": tfidf([text_of(row) for row in train], answers, [text_of(row) for row in heldout]),
@@ -266,35 +267,16 @@ def named(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def answers_of(rows: Sequence[Row]) -> list[str]:
+    """The label of every row."""
+    return [str(row["label"]) for row in rows]
+
+
 def labels_of(rows: Sequence[Row]) -> list[str]:
     """Every label, sorted."""
-    return sorted({str(row["label"]) for row in rows})
-
-
-def _references(rows: Sequence[Row]) -> list[str]:
-    return [str(row["label"]) for row in rows]
+    return sorted(set(answers_of(rows)))
 
 
 def text_of(row: Row) -> str:
     """Text and second text together."""
     return " ".join(str(row[name]) for name in ("text", "text_pair") if row.get(name))
-
-
-def confusion(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[list[int]]:
-    """Rows: what is right; columns: what was answered."""
-    place = {label: index for index, label in enumerate(labels)}
-    grid = [[0] * len(labels) for _ in labels]
-    for reference, answer in zip(references, chosen, strict=True):
-        grid[place[reference]][place[answer]] += 1
-    return grid
-
-
-def per_class(references: Sequence[str], chosen: Sequence[str], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Precision, recall, F1 and number of rows for every label."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    columns = precision_recall_fscore_support(references, chosen, labels=list(labels), zero_division=0)
-    return [
-        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-        for label, p, r, f, n in zip(labels, *columns, strict=True)
-    ]

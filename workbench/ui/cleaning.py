@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,12 @@ from workbench.engine.ask import Asked
 from workbench.engine.cleanse import apart, cleanse
 from workbench.ui.form import Form
 from workbench.ui.history import told
-from workbench.ui.notices import esc, fine, hint, problem, table, tag
+from workbench.ui.notices import esc, fine, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
+
+POLL = 0.4
+"""Seconds between two looks at how far a step is."""
 
 
 class StepForm(Form):
@@ -123,13 +127,28 @@ def _done(page: Page, name: str, step: dict[str, Any], how: tuple[bool, Asked], 
     """What a step would do now; kept, it is in the log before it is told. A large dataset's step can be called off."""
     words, hidden, (keep, asked) = page.words, gr.update(visible=False), how
     try:
-        if rows := apart(page.workspace, name or ""):
-            yield [hint(words("clean_working", rows=f"{rows:,}")), gr.update(visible=True), gr.skip()]
-        effect = cleanse(page.workspace, name or "", step, keep, asked)
+        rows = apart(page.workspace, name or "")
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(cleanse, page.workspace, name or "", step, keep, asked)
+            while rows and not _ended(work):
+                yield [_far(words, rows, asked), gr.update(visible=True), gr.skip()]
+            effect = work.result()
     except UserError as error:
         yield [problem(error, words.lang), hidden, gr.skip()]
         return
     yield [_shown(words, effect), hidden, pulse + 1 if keep else gr.skip()]
+
+
+def _ended(work: Future[Any]) -> bool:
+    wait([work], timeout=POLL)
+    return work.done()
+
+
+def _far(words: Words, rows: int, asked: Asked) -> str:
+    """How many rows a step has looked at."""
+    told = asked.told or {"done": 0, "round": 1}
+    line = words("clean_far", done=f"{told['done']:,}", rows=f"{rows:,}", round=told["round"])
+    return hint(words("clean_working", rows=f"{rows:,}")) + progress(told["done"] / rows, line)
 
 
 def _undone(page: Page, name: str, pulse: float) -> list[Any]:
