@@ -61,6 +61,14 @@ def _files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(path.relative_to(folder).as_posix(), _blob(path)) for path in found]
 
 
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    rows = [
+        {"Path": path, "Name": path.split("/")[-1], "Type": "blob", "Size": facts["size"], "Sha256": _digest(folder / path)}
+        for path, facts in _files(folder)
+    ]  # fmt: skip
+    return [{"Path": "sub", "Type": "tree", "Size": 0}, *rows]
+
+
 def _info(name: str, folder: Path) -> dict[str, Any]:
     siblings = [
         {
@@ -115,15 +123,17 @@ class Handler(BaseHTTPRequestHandler):
             return self._error(404, "")
         self.hub.requests.append(f"{self.command} /{path}")
         self.hub.tokens.append(self.headers.get("Authorization", ""))
-        is_file = "/resolve/" in path
+        is_file = "/resolve/" in path or "FilePath=" in address.query
         fault = self.hub.fault if is_file or not self.hub.only_files else None
         if fault == "hang":
             self.hub.closing.wait(60)
             self.close_connection = True
         elif isinstance(fault, int):
             self._error(fault, {401: "", 403: "GatedRepo", 404: "RepoNotFound"}.get(fault, ""))
-        elif is_file:
+        elif "/resolve/" in path:
             self._file(path.removeprefix("models/"), body, fault)
+        elif path.startswith("api/v1/datasets/"):
+            self._modelscope_data(path.split("/"), parse_qs(address.query), body, fault)
         elif path.startswith("api/v1/models/"):
             self._modelscope(path.split("/"), parse_qs(address.query))
         else:
@@ -149,11 +159,23 @@ class Handler(BaseHTTPRequestHandler):
         folder = self.hub.repo("models", "/".join(parts[3:5]))
         if folder is None or query["Revision"] != ["master"]:
             return self._error(404, "")
-        rows = [
-            {"Path": path, "Name": path.split("/")[-1], "Type": "blob", "Size": facts["size"], "Sha256": _digest(folder / path)}
-            for path, facts in _files(folder)
-        ]  # fmt: skip
-        return self._json({"Code": 200, "Data": {"Files": [{"Path": "sub", "Type": "tree", "Size": 0}, *rows]}})
+        return self._json({"Code": 200, "Data": {"Files": _rows(folder)}})
+
+    def _modelscope_data(self, parts: list[str], query: dict[str, list[str]], body: bool, fault: Any) -> None:
+        """A dataset's number, its files by that number (a page of them), or one file."""
+        names = sorted(
+            path.relative_to(self.hub.root / "datasets").as_posix() for path in self.hub.root.glob("datasets/*/*")
+        )
+        if parts[-1] == "tree":
+            page, size = int(query["PageNumber"][0]), int(query["PageSize"][0])
+            rows = _rows(self.hub.root / "datasets" / names[int(parts[3])])
+            return self._json({"Code": 200, "Data": {"Files": rows[(page - 1) * size : page * size]}})
+        name = "/".join(parts[3:5])
+        if name not in names or query.get("Revision", ["master"]) != ["master"]:
+            return self._error(404, "")
+        if parts[-1] == "repo":
+            return self._file(f"datasets/{name}/resolve/master/{query['FilePath'][0]}", body, fault)
+        return self._json({"Code": 200, "Data": {"Id": names.index(name)}})
 
     def _file(self, path: str, body: bool, fault: int | str | None) -> None:
         before, _, rest = path.partition("/resolve/")

@@ -56,6 +56,8 @@ SHAPES: list[tuple[dict[str, Any], dict[str, str], list[dict[str, str]]]] = [
     ({"i": "add", "c": "1 2", "o": 3}, {"i": "prompt", "c": "context", "o": "response"}, said("add\n1 2", "3")),
     ({"i": "add", "c": "", "o": "3"}, {"i": "prompt", "c": "context", "o": "response"}, said("add", "3")),
     ({"i": "q2", "o": "a2", "h": [["q1", "a1"]]}, {"i": "prompt", "o": "response", "h": "history"}, said("q1", "a1", "q2", "a2")),
+    ({"m": [*said("hi", "")[:1], {"role": "assistant", "content": "yo", "reasoning_content": "be short"}]}, {"m": "messages"}, said("hi", "<think>\nbe short\n</think>\n\nyo")),
+    ({"m": [*said("hi", "")[:1], {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "yo"}]}]}, {"m": "messages"}, said("hi", "<think>\nhm\n</think>\n\nyo")),
     ({"i": "q", "o": "a", "s": "be kind"}, {"i": "prompt", "o": "response", "s": "system"}, [{"role": "system", "content": "be kind"}, *said("q", "a")]),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data import hubset, intake, library
+from workbench.models import modelscope
 
 
 def put(hub: Hub, repo: str, path: str, rows: list[dict[str, Any]], names: dict[str, list[str]] | None = None) -> None:
@@ -117,3 +118,21 @@ def test_on_the_command_line(tmp_path: Path, glue: Hub, capsys: pytest.CaptureFi
     assert main(["--workspace", str(tmp_path / "w"), "data", "import", "glue/sst2", "--rows", "6", "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (told["dataset"], told["rows"]) == ("glue-sst2", 12)
+
+
+def test_a_dataset_comes_from_modelscope_too(workspace: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modelscope, "HOSTS", {"127.0.0.1"})
+    monkeypatch.setattr(modelscope, "PAGE", 2)  # the list comes in pages
+    for split, count in (("train", 12), ("validation", 3), ("test", 2)):
+        put(hub, "iic/films", f"data/{split}.jsonl", reviews(count))
+    put(hub, "iic/other", "data/train.jsonl", reviews(1))
+    made = fetched(workspace, "iic/films", "", ("train", "test"))
+    assert made.dataset.meta["rows"] == 14
+    assert made.dataset.meta["steps"][0]["commit"].startswith("master@")
+    assert not any("/resolve/" in asked for asked in hub.requests)
+    with pytest.raises(UserError, match="iic/gone"):
+        fetched(workspace, "iic/gone")
+    hub.fault, hub.only_files = "truncate", True
+    with pytest.raises(UserError):
+        fetched(workspace, "iic/films", name="cut")
+    assert "cut" not in [item.name for item in library.all_datasets(workspace)]

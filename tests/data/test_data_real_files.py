@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.core.task import Task
+from workbench.core.task import TASKS, Task
 from workbench.core.workspace import Workspace
 from workbench.data.intake import import_file
 
@@ -125,10 +125,14 @@ def test_a_list_of_names_is_plain_text(workspace: Workspace) -> None:
     assert (made.dataset.meta["rows"], made.guess.task, made.refused) == (10, "text-generation", [])
 
 
-def test_reasoning_parts_are_said_before_anything_is_trained(workspace: Workspace) -> None:
+def test_reasoning_and_calls_in_parts_are_learned(workspace: Workspace) -> None:
     made = import_file(workspace, DATA / "lf_reason_tool_use_demo_50.jsonl", "real")
     assert (made.dataset.meta["rows"], made.dataset.meta["roles"]) == (50, {"messages": "messages"})
-    assert any("parts that are no text" in warning.en for warning in made.warnings)
+    rows, _ = made.dataset.task_rows(TASKS.get("chat"))
+    answers = [message for row in rows for message in row["messages"] if message["role"] == "assistant"]
+    assert (len(rows), len(answers)) == (50, 112)
+    assert all(answer["content"].startswith("<think>\n") for answer in answers)
+    assert sum(len(answer.get("tool_calls", [])) for answer in answers) == 41 + 2 * 9 + 3 * 3
 
 
 @pytest.mark.parametrize("name", ["weiboNER_2nd_conll.dev", "xquad.en.json", "lf_dpo_en_demo.json"])

@@ -1,7 +1,8 @@
 """Conversations in the shapes people have (OpenAI messages, ShareGPT, Alpaca) → [{"role", "content"}, …].
 
 Tools: an assistant's calls become `tool_calls`, what a tool answered becomes a message of role `tool`, and the row's tools are
-read from its column `tools`. What it does not know: pictures and reasoning parts; rows that need them are refused.
+read from its column `tools`. Reasoning (a part of that type, or a key `reasoning_content`) stands before the answer between <think> and
+</think>, as reasoning models write it. What it does not know: pictures, sound and video; rows that need them are refused.
 Turns after the last answer teach nothing (the loss is on answers only) and are cut off.
 """
 
@@ -20,6 +21,7 @@ SPEAKERS = {
 }
 ROLE = {word: role for role, words in SPEAKERS.items() for word in words.split()}
 CALLS = frozenset(("function_call", "tool_call"))
+REASONING = frozenset(("reasoning", "thinking", "think"))
 RESULTS = frozenset(("tool", "tools", "function", "tool_response", "observation", "ipython"))
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 Message = dict[str, Any]
@@ -72,6 +74,8 @@ def _message(turn: Any) -> Message:
     if not isinstance(turn, dict):
         raise Unusable(f"a message is no object: {shorten(turn, 30)}", f"消息不是对象：{shorten(turn, 30)}")
     speaker = _speaker(turn)
+    if ROLE.get(speaker) == "assistant" and (reasoned := _reasoned(turn)):
+        return reasoned
     if speaker in CALLS or turn.get("tool_calls"):
         made = calls(turn.get("tool_calls") or _said(turn))
         said = _content(turn.get("content")) if turn.get("tool_calls") else ""
@@ -81,6 +85,30 @@ def _message(turn: Any) -> Message:
     if speaker not in ROLE:
         raise Unusable(f"unknown speaker “{shorten(speaker, 30)}”", f"未知的说话者“{shorten(speaker, 30)}”")
     return {"role": ROLE[speaker], "content": _content(_said(turn))}
+
+
+def _reasoned(turn: dict[str, Any]) -> Message | None:
+    """An answer whose reasoning, or whose calls, are parts of their own; None when it has none."""
+    said = _said(turn)
+    parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
+    kinds = {part.get("type", "text") for part in parts}
+    thought = as_text(turn.get("reasoning_content")) + "".join(map(_text, _only(parts, REASONING)))
+    if not thought and not kinds & CALLS:
+        return None
+    rest = [part for part in parts if part.get("type") not in REASONING | CALLS] if parts else said
+    made: Message = {"role": "assistant", "content": _content(rest)}
+    if thought:
+        made["content"] = f"<think>\n{thought.strip()}\n</think>\n\n{made['content']}"
+    asked = turn.get("tool_calls") or [call for part in _only(parts, CALLS) for call in calls(part.get("value", part))]
+    return {**made, "tool_calls": calls(asked)} if asked else made
+
+
+def _only(parts: list[dict[str, Any]], kinds: frozenset[str]) -> list[dict[str, Any]]:
+    return [part for part in parts if part.get("type") in kinds]
+
+
+def _text(part: dict[str, Any]) -> str:
+    return as_text(next((part[name] for name in ("text", "value", "thinking", "reasoning") if part.get(name)), ""))
 
 
 def calls(value: Any) -> list[dict[str, Any]]:
@@ -118,7 +146,7 @@ def _content(said: Any) -> str:
     parts = [part if isinstance(part, dict) else {"type": "text", "text": part} for part in said]
     if any(part.get("type", "text") != "text" for part in parts):
         raise Unusable("a message has parts that are no text", "消息中有非文字内容")
-    return "".join(as_text(part.get("text") or part.get("value")) for part in parts)
+    return "".join(map(_text, parts))
 
 
 def _of_instruction(row: dict[str, Any]) -> list[Message]:

@@ -1,7 +1,8 @@
-"""A dataset from the Hub (or a mirror in HF_ENDPOINT): its files are listed, those of one configuration fetched and read by our readers.
+"""A dataset from the Hub, a mirror or ModelScope (HF_ENDPOINT says which): its files are listed, those of one configuration fetched
+and read by our readers.
 
 No code of the repository is run, and no builder is chosen by name: only data files are read. GLUE and SQuAD have names of their own.
-What it does not know: ModelScope's datasets, and repositories that hold a script only.
+What it does not know: repositories that hold a script only, unless the Hub has converted them.
 """
 
 from __future__ import annotations
@@ -90,22 +91,23 @@ class File:
 
 def files(repo: str, revision: str = "main") -> tuple[str, list[File]]:
     """(commit, data files); where a repository holds no data files, those of its converted branch. UserError with what is wrong."""
-    if modelscope.is_at(hub.endpoint()):
-        raise UserError(
-            "Datasets are fetched from the Hub or a mirror of it, not from ModelScope; download the file there and drop it here.",
-            "数据集只能从 Hub 或其镜像获取，暂不支持魔搭；请在魔搭下载文件后拖到这里。",
-            field="hub",
-        )
-    from huggingface_hub import HfApi
-
+    there = modelscope.is_at(hub.endpoint())
     with hub.explained(repo):
-        info = HfApi(endpoint=hub.endpoint()).dataset_info(
-            repo, revision=revision, files_metadata=True, timeout=hub.TIMEOUT
-        )
+        info = _listing(repo, revision, there)
     found = [_file(item) for item in info.siblings or [] if FILE.fullmatch(item.rfilename)]
-    if found or revision == CONVERTED:
+    if found or there or revision == CONVERTED:
         return str(info.sha), found
     return files(repo, CONVERTED)
+
+
+def _listing(repo: str, revision: str, there: bool) -> Any:
+    if there:
+        return modelscope.dataset_listing(hub.endpoint(), repo, revision, hub.TIMEOUT)
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=hub.endpoint()).dataset_info(
+        repo, revision=revision, files_metadata=True, timeout=hub.TIMEOUT
+    )
 
 
 def _file(item: Any) -> File:

@@ -57,7 +57,7 @@ def listing(model_id: str, revision: str) -> Any:
 def open_file(model_id: str, name: str, commit: str, held: int, kind: str = "model") -> Iterator[Any]:
     """The body of one file from byte `held` on."""
     if modelscope.is_at(endpoint()):
-        with modelscope.open_file(endpoint(), model_id, name, commit, held, TIMEOUT) as response:
+        with modelscope.open_file(endpoint(), (kind, model_id), name, commit, held, TIMEOUT) as response:
             yield response
         return
     from huggingface_hub import get_session, hf_hub_url

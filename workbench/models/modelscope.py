@@ -1,4 +1,4 @@
-"""ModelScope behind the same questions as the Hub: what a repository holds, one file of it, and a search.
+"""ModelScope behind the same questions as the Hub: what a repository of models or data holds, one file of it, and a search.
 
 Its web interface is that of the site's own client (modelscope/hub/api.py in modelscope/modelscope, Apache-2.0). No token is
 sent: what needs one there is fetched with the site's own tools and given as a folder.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 HOSTS = {"modelscope.cn", "www.modelscope.cn", "modelscope.ai", "www.modelscope.ai"}
 HEADERS = {"User-Agent": "finetune-workbench", "Accept-Encoding": "identity"}
+PAGE = 100
 DEFAULT = "master"
 """What the Hub calls main."""
 
@@ -63,20 +65,44 @@ def listing(endpoint: str, model_id: str, revision: str, timeout: float) -> List
     branch = DEFAULT if revision == "main" else revision
     address = f"{endpoint}/api/v1/models/{model_id}/repo/files"
     asked = {"Revision": branch, "Recursive": "true"}
-    data = _answer(_session().get(address, params=asked, headers=HEADERS, timeout=timeout, follow_redirects=True))
+    return _listing(branch, _get(address, asked, timeout)["Files"])
+
+
+def dataset_listing(endpoint: str, name: str, revision: str, timeout: float) -> Listing:
+    """The same of a dataset, which is known by a number there; a hundred files a request."""
+    branch, home = DEFAULT if revision == "main" else revision, f"{endpoint}/api/v1/datasets"
+    number, rows = _get(f"{home}/{name}", {}, timeout)["Id"], list[dict[str, Any]]()
+    for page in itertools.count(1):
+        asked = {"Revision": branch, "Root": "/", "Recursive": "True", "PageNumber": page, "PageSize": PAGE}
+        more = _get(f"{home}/{number}/repo/tree", asked, timeout)["Files"] or []
+        rows += more
+        if len(more) < PAGE:
+            break
+    return _listing(branch, rows)
+
+
+def _listing(branch: str, rows: list[dict[str, Any]]) -> Listing:
     files = [
         File(str(row["Path"]), int(row.get("Size") or 0), Large(row["Sha256"]) if row.get("Sha256") else None)
-        for row in data["Files"]
+        for row in rows
         if row.get("Type") != "tree"
     ]
     told = "\n".join(sorted(f"{file.rfilename} {file.size} {file.lfs}" for file in files))
     return Listing(f"{branch}@{hashlib.sha256(told.encode()).hexdigest()[:16]}", files)
 
 
+def _get(address: str, asked: dict[str, Any], timeout: float) -> Any:
+    return _answer(_session().get(address, params=asked, headers=HEADERS, timeout=timeout, follow_redirects=True))
+
+
 @contextlib.contextmanager
-def open_file(endpoint: str, model_id: str, name: str, commit: str, held: int, timeout: float) -> Iterator[Any]:
-    """The body of one file from byte `held` on."""
-    address = f"{endpoint}/models/{model_id}/resolve/{quote(commit.partition('@')[0], safe='')}/{quote(name)}"
+def open_file(endpoint: str, repo: tuple[str, str], name: str, commit: str, held: int, timeout: float) -> Iterator[Any]:
+    """The body of one file from byte `held` on. `repo`: (model or dataset, owner/name)."""
+    (kind, owned), branch = repo, commit.partition("@")[0]
+    address = f"{endpoint}/models/{owned}/resolve/{quote(branch, safe='')}/{quote(name)}"
+    if kind == "dataset":
+        told = urlencode({"Source": "SDK", "Revision": branch, "View": "False", "FilePath": name})
+        address = f"{endpoint}/api/v1/datasets/{owned}/repo?{told}"
     headers = {**HEADERS, **({"Range": f"bytes={held}-"} if held else {})}
     with _session().stream("GET", address, headers=headers, timeout=timeout, follow_redirects=True) as response:
         if response.status_code >= 400:
