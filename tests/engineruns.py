@@ -29,12 +29,17 @@ def run_with(folder: Path, engine: str, training: dict[str, Any], **changes: Any
         }
     )  # fmt: skip
     run = create(Workspace(folder / engine), recipe)
+    work(run)
+    return run
+
+
+def work(run: Run, again: bool = False) -> None:
+    """What a worker does, in this process; `again` after one that was interrupted."""
     writer = EventWriter(run.events_path)
     try:
-        train(Stage(run, writer))
+        train(Stage(run, writer, again=again))
     finally:
         writer.close()
-    return run
 
 
 def told(run: Run, kind: str, key: str) -> list[Any]:

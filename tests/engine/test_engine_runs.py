@@ -69,7 +69,7 @@ def test_a_stop_saves_and_ends_and_the_next_in_the_queue_starts(workspace: Works
 
 def check_manifest(folder: Path) -> None:
     files = read_json(folder / "manifest.json")["files"]
-    assert "adapter_model.safetensors" in files
+    assert "trained.safetensors" in files
     assert all(sha256(folder / name) == facts["sha256"] for name, facts in files.items())
 
 

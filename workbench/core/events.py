@@ -6,6 +6,7 @@ or unknown line is kept as text and never stops a reader.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 TERMINAL = ("finished", "stopped", "failed")
-LIFECYCLE = ("started", *TERMINAL)
+LIFECYCLE = ("queued", "started", *TERMINAL)
+"""What begins or ends a run; "queued" stands in a log only where a run was put back into the queue."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,36 @@ class Event:
 
 
 class EventWriter:
-    """Appends events; every line is one `write` call, so that a reader never sees two halves mixed."""
+    """Appends events; every line is one `write` call, so that a reader never sees two halves mixed. While the disk is full, lines wait
+    in memory, in their order."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("ab", buffering=0)
+        self._waiting = b""
         _close_torn_line(path, self._stream)
 
     def write(self, kind: str, /, **facts: Any) -> None:
         """Append one event. Lifecycle events and saves are forced to disk; steps are not (thousands an hour)."""
         line = json.dumps({"kind": kind, "time": round(time.time(), 3), **_plain(facts)}, ensure_ascii=False)
-        self._stream.write(line.encode("utf-8", "replace") + b"\n")
-        if kind != "step":
+        self._waiting += line.encode("utf-8", "replace") + b"\n"
+        if self.flush() and kind != "step":
             os.fsync(self._stream.fileno())
 
-    def close(self) -> None:
-        """Close the file."""
+    def flush(self) -> bool:
+        """Write what waits; False while there is no room for it."""
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[self._stream.write(self._waiting) :]
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+        return not self._waiting
+
+    def close(self, patience: float = 0.0) -> None:
+        """Close the file; on a full disk, wait up to so many seconds for room."""
+        until = time.monotonic() + patience
+        while not self.flush() and time.monotonic() < until:
+            time.sleep(0.5)
         self._stream.close()
 
 

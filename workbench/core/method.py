@@ -68,6 +68,13 @@ class Method(ABC):
         """The optimizer's parameter groups, where one learning rate for all is not what the method wants."""
         return None
 
+    def memory(self, model: Any) -> dict[str, Any]:
+        """What the method has in mind beside what is trained, as tensors: it goes into every checkpoint."""
+        return {}
+
+    def remember(self, model: Any, memory: dict[str, Any]) -> None:  # noqa: B027 (most methods have nothing in mind)
+        """Take `memory` back from a checkpoint, after `plan`."""
+
     def save(self, model: Any, folder: Path) -> None:
         """Write the result as safetensors."""
         model.save_pretrained(str(folder))

@@ -1,7 +1,7 @@
 """A run is a folder on disk. Its status is derived from what lies there, never stored.
 
 recipe.yaml (written once) · events.jsonl (append-only, one writer: the worker) · worker.json (pid, process start time)
-worker.log · stop (a request) · checkpoints/ · result/
+worker.log · stop, pause (requests) · checkpoints/ · result/
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class Run:
         last = events.last_lifecycle(self.events_path)
         if last is not None and last.kind in events.TERMINAL:
             return last.kind  # type: ignore[return-value]
+        # a run that was put back into the queue has no worker.json until it is started again
         return "lost" if (self.folder / "worker.json").exists() else "queued"
 
     def claim(self, process: psutil.Process) -> None:
@@ -116,6 +117,31 @@ class Run:
     def stop_asked(self) -> bool:
         """Whether a stop was asked for."""
         return (self.folder / "stop").exists()
+
+    def ask_to_pause(self, wanted: bool = True) -> None:
+        """Ask the worker to hold still at the next step, or to go on."""
+        if wanted:
+            write_text(self.folder / "pause", "pause\n")
+        else:
+            (self.folder / "pause").unlink(missing_ok=True)
+
+    @property
+    def pause_asked(self) -> bool:
+        """Whether a pause was asked for."""
+        return (self.folder / "pause").exists()
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it ended before its end: it can go on from its newest checkpoint, or begin anew where there is none."""
+        return self.status in ("stopped", "failed", "lost")
+
+    def put_back(self) -> None:
+        """Into the queue again, to go on where it ended. Only for who holds the queue's lock."""
+        for name in ("stop", "pause", "worker.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        writer = events.EventWriter(self.events_path)
+        writer.write("queued")
+        writer.close()
 
     @property
     def started(self) -> float:

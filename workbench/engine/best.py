@@ -6,14 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-NAME = "best.safetensors"
-
 
 class Best:
-    """Keeps what is trained on disk whenever the held-out loss has never been lower."""
+    """Keeps what is trained on disk whenever the held-out loss has never been lower. Each best lies in a file of its own, so that a
+    run that goes on from an earlier checkpoint finds the best of that time."""
 
     def __init__(self, folder: Path, patience: int, wanted: bool) -> None:
-        self.path, self.patience, self.wanted = folder / NAME, patience, wanted or patience > 0
+        self.folder, self.patience, self.wanted = folder, patience, wanted or patience > 0
         self.loss, self.step, self.worse = math.inf, 0, 0
 
     def look(self, model: Any, step: int, loss: float) -> bool:
@@ -27,19 +26,39 @@ class Best:
         self.worse += 1
         return bool(self.patience) and self.worse >= self.patience
 
+    def _path(self, step: int) -> Path:
+        return self.folder / f"best-{step}.safetensors"
+
     def _keep(self, model: Any) -> None:
         from safetensors.torch import save_file
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        save_file({name: value.detach().cpu().clone() for name, value in trained.items()}, str(self.path))
+        from workbench.engine.checkpoint import trained
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f".best-{self.step}.part"
+        save_file(trained(model), str(part))
+        part.replace(self._path(self.step))
+
+    def facts(self) -> dict[str, Any] | None:
+        """As it stands in a checkpoint; None before the first look."""
+        return {"loss": self.loss, "step": self.step, "worse": self.worse} if self.step else None
+
+    def go_on(self, facts: dict[str, Any] | None) -> None:
+        """Stand where a checkpoint stood."""
+        if facts:
+            self.loss, self.step, self.worse = float(facts["loss"]), int(facts["step"]), int(facts["worse"])
+
+    def forget(self, but: set[int]) -> None:
+        """Remove the bests of other steps."""
+        for path in self.folder.glob("best-*.safetensors"):
+            if path.stem.removeprefix("best-") not in {str(step) for step in but}:
+                path.unlink(missing_ok=True)
 
     def restore(self, model: Any) -> int | None:
         """Lay the best weights over the last ones; the step they are from, or None when there is nothing to do."""
-        from safetensors.torch import load_file
+        from workbench.engine.checkpoint import lay
 
-        if not self.path.is_file():
+        if not self.step or not self._path(self.step).is_file():
             return None
-        model.load_state_dict(load_file(str(self.path)), strict=False)
-        self.path.unlink()
+        lay(model, self._path(self.step))
         return self.step

@@ -1,8 +1,7 @@
-"""What the Trainer does, as events: a line per step, checkpoints with a manifest, and the wish to stop looked at each step."""
+"""What a loop does, as events: a line per step, checkpoints, and the wish to stop or to pause looked at each step."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import Any
 import psutil
 from transformers import TrainerCallback
 
-from workbench.core.files import sha256, sync_folder, write_json
+from workbench.core.files import read_json
 from workbench.engine.best import Best
+from workbench.engine.checkpoint import SESSION, Keeper
 from workbench.engine.hardware import memory_mb
 from workbench.engine.stage import Stage, Stopped
 
-MANIFEST = "manifest.json"
+NEVER = 1_000_000_000
+"""Steps that no run has."""
 
 
 class Reporter(TrainerCallback):
@@ -28,9 +29,13 @@ class Reporter(TrainerCallback):
     best: Best | None = None
     plan: Callable[[int], None] = staticmethod(lambda steps: None)
     """Told how many steps there will be."""
+    memory: Callable[[], dict[str, Any]] = staticmethod(dict)
+    """What the method has in mind (Method.memory)."""
+    before: float = 0.0
+    """Seconds that earlier workers spent on the steps that are done."""
 
-    def __init__(self, stage: Stage, device: str, keep: int) -> None:
-        self.stage, self.device, self.keep = stage, device, keep
+    def __init__(self, stage: Stage, device: str, keeper: Keeper) -> None:
+        self.stage, self.device, self.keeper = stage, device, keeper
         self.process = psutil.Process()
         self.began = self.last = time.monotonic()
         self.tokens = 0
@@ -39,17 +44,24 @@ class Reporter(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The clock of the steps starts here; the method learns how many there will be."""
         self.plan(state.max_steps)
-        self.began = self.last = time.monotonic()
+        self.last = time.monotonic()
+        self.began = self.last - self.before
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The method's turn, between the optimizer's step and the end of the gradients."""
         self.after_step(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """One look at the stop file; a run whose folder was deleted has nobody left to train for."""
+        """One look at what is asked for; a run whose folder was deleted has nobody left to train for. Held-out rows are looked at
+        before a checkpoint is made of the same step, so that no look is lost between the two."""
         self.stage.step = state.global_step
         if not self.stage.run.folder.is_dir():
             raise Stopped
+        held = self.stage.hold()
+        self.began, self.last = self.began + held, self.last + held
+        if args.eval_strategy.value != "no":
+            ended = args.eval_steps >= NEVER and float(state.epoch or 0).is_integer()
+            control.should_evaluate |= ended or state.global_step >= state.max_steps
         if self.stage.run.stop_asked:
             self.stopped = control.should_save = control.should_training_stop = True
 
@@ -85,28 +97,22 @@ class Reporter(TrainerCallback):
             control.should_training_stop = True
         self.last = time.monotonic()
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Manifest last, then the name that readers look for, then room for it."""
-        made = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        seal(made, state.global_step)
-        place = made.with_name(f"step-{state.global_step}")
-        shutil.rmtree(place, ignore_errors=True)
-        made.rename(place)
-        sync_folder(place.parent)
-        self.stage.write("checkpoint", step=state.global_step)
-        prune(place.parent, self.keep)
+    def keep(self, write: Callable[[], None]) -> None:
+        """A checkpoint: `write` puts the loop's part into its folder."""
+        state, best = self.trainer.state, self.best
+        facts = {
+            "seconds": round(time.monotonic() - self.began, 3),
+            "tokens": self.tokens,
+            "best": best and best.facts(),
+        }
+        self.keeper.save(state.global_step, write, facts, self.memory())
+        if best:
+            best.forget(but={best.step, *self.keeper.kept_best()})
         self.last = time.monotonic()
 
-
-def seal(folder: Path, step: int) -> None:
-    """Write the manifest: size and sha256 of every file. A folder without a matching one is torn."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    files = {str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256(path)} for path in paths}
-    write_json(folder / MANIFEST, {"step": step, "files": files})
-
-
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest checkpoints."""
-    steps = sorted(folder.glob("step-*"), key=lambda path: int(path.name.partition("-")[2]))
-    for old in steps[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    def go_on(self, folder: Path) -> None:
+        """Stand where a checkpoint stood."""
+        facts = read_json(folder / SESSION) or {}
+        self.before, self.tokens = float(facts.get("seconds") or 0), int(facts.get("tokens") or 0)
+        if self.best:
+            self.best.go_on(facts.get("best"))

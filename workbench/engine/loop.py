@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
+from safetensors.torch import save_file
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments, get_scheduler, set_seed
 from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.trainer_pt_utils import get_parameter_names
 
-from workbench.engine import packing
+from workbench.engine import checkpoint, packing
 from workbench.engine.trainer import Collator, Rows, check_numbers, check_weights
 
 Batch = dict[str, Any]
@@ -49,18 +50,20 @@ class Loop:
         callback.trainer, self.own = self, own
         set_seed(args.seed)
 
-    def train(self) -> None:
-        """Every step of every epoch."""
+    def train(self, resume_from_checkpoint: str | None = None) -> None:
+        """Every step of every epoch; from a checkpoint, those that are left."""
         self._prepare()
+        kept = Path(resume_from_checkpoint) if resume_from_checkpoint else None
+        begin, seen = self._go_on(kept) if kept else (0, 0)
         self.callback.on_train_begin(self.args, self.state, self.control)
-        for epoch in itertools.count():
-            self.loader.set_epoch(epoch)  # another order of the rows, the same one for the same seed
-            for seen, batches in self._chunks():
+        for epoch in itertools.count(begin):
+            again = (seen, kept) if epoch == begin else (0, None)
+            for seen, batches in self._chunks(epoch, *again):
                 self.state.epoch = epoch + seen / len(self.loader)
                 self._step(batches)
-                self._look(end_of_epoch=seen == len(self.loader))
+                self._look()
                 if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
-                    self._save(last=True)
+                    self._save()
                     return
 
     def _prepare(self) -> None:
@@ -91,9 +94,33 @@ class Loop:
             {"params": [value for name, value in trained if name not in decayed], "weight_decay": 0.0},
         ]
 
-    def _chunks(self) -> Iterator[tuple[int, list[Batch]]]:
-        """The batches of an epoch, as many at a time as gradients are added up; and how many have been seen."""
-        batches, seen = iter(self.loader), 0
+    def _go_on(self, kept: Path) -> tuple[int, int]:
+        """Stand where a checkpoint stood; (epoch, batches of it that were seen)."""
+        planned, accumulate = self.state.max_steps, self.args.gradient_accumulation_steps
+        checkpoint.lay(self.accelerator.unwrap_model(self.model), kept / checkpoint.TRAINED)
+        found = torch.load(kept / "optimizer.pt", map_location="cpu", weights_only=True)
+        self.optimizer.load_state_dict(found["optimizer"])
+        self.scheduler.load_state_dict(found["scheduler"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(found["scaler"])
+        self.state = TrainerState.load_from_json(str(kept / checkpoint.STATE))
+        self.state.max_steps = planned
+        epoch, steps = divmod(self.state.global_step, math.ceil(len(self.loader) / accumulate))
+        return epoch, steps * accumulate
+
+    def _chunks(self, epoch: int, seen: int, kept: Path | None) -> Iterator[tuple[int, list[Batch]]]:
+        """The batches of an epoch after those `seen`, as many at a time as gradients are added up; and how many have been seen.
+
+        To begin an epoch takes a random number, so chance is set back to that of the checkpoint before it begins, or in its middle.
+        """
+        loader = self.accelerator.skip_first_batches(self.loader, seen) if seen else self.loader
+        loader.set_epoch(epoch)  # another order of the rows, the same one for the same seed
+        if kept and not seen:
+            checkpoint.set_chance(kept / checkpoint.CHANCE)
+        batches = iter(loader)
+        if kept and seen:
+            batches = itertools.chain([next(batches)], batches)
+            checkpoint.set_chance(kept / checkpoint.CHANCE)
         while chunk := list(itertools.islice(batches, self.args.gradient_accumulation_steps)):
             seen += len(chunk)
             yield seen, chunk
@@ -144,12 +171,12 @@ class Loop:
         labels = [batch["labels"][..., 1:] if shifted else batch["labels"] for batch in batches]
         return self.accelerator.gather(sum((each != IGNORED).sum() for each in labels)).sum()
 
-    def _look(self, end_of_epoch: bool) -> None:
-        """Evaluate and save when it is time."""
+    def _look(self) -> None:
+        """Evaluate and save when it is time, in this order."""
         args, step, done = self.args, self.state.global_step, self.state.global_step >= self.state.max_steps
-        every = args.eval_strategy.value
-        due = step % int(args.eval_steps) == 0 if every == "steps" else end_of_epoch
-        if every != "no" and (due or done):
+        due = step % int(args.eval_steps) == 0 or self.control.should_evaluate
+        self.control.should_evaluate = False
+        if args.eval_strategy.value != "no" and due:
             self._tell(metrics := {"eval_loss": self.evaluate()})
             self.callback.on_evaluate(args, self.state, self.control, metrics=metrics)
         if step % int(args.save_steps) == 0 and not done:
@@ -166,23 +193,19 @@ class Loop:
             losses += [loss] * len(batch["input_ids"])
         return sum(losses) / len(losses)
 
-    def _save(self, last: bool = False) -> None:
-        """What is trained, the optimizer and the step, in a folder the callback seals."""
-        from safetensors.torch import save_file
-
+    def _save(self) -> None:
+        """Everything that a later worker needs to take the next step as this one would."""
         check_weights(self.model, self.state.global_step)
+        self.callback.keep(self._write)
+
+    def _write(self) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         folder.mkdir(parents=True, exist_ok=True)
-        trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
-        save_file(
-            {name: value.detach().cpu().clone() for name, value in trained.items()}, str(folder / "trained.safetensors")
-        )
-        torch.save(
-            {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()},
-            folder / "optimizer.pt",
-        )
-        self.state.save_to_json(str(folder / "trainer_state.json"))
-        self.callback.on_save(self.args, self.state, self.control)
+        save_file(checkpoint.trained(self.accelerator.unwrap_model(self.model)), str(folder / checkpoint.TRAINED))
+        save_file(checkpoint.chance(), str(folder / checkpoint.CHANCE))
+        moving = {"optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.accelerator.scaler}
+        torch.save({name: part.state_dict() for name, part in moving.items() if part}, folder / "optimizer.pt")
+        self.state.save_to_json(str(folder / checkpoint.STATE))
 
     def _tell(self, logs: dict[str, float]) -> None:
         self.callback.on_log(self.args, self.state, self.control, logs=logs)

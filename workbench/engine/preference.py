@@ -38,7 +38,7 @@ def build(session: Any, settings: Settings, rows: Sequence[Row], held: Sequence[
     )
     _count(session, len(data[0]), len(trainer.train_dataset))
     trainer.remove_callback(PrinterCallback)
-    callback.trainer = trainer
+    callback.trainer, trainer.reporter = trainer, callback
     for value in session.model.parameters():
         if value.requires_grad and session.precision == "fp32":
             value.data = value.data.float()  # TRL holds what is trained beside 4-bit weights in bf16

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from workbench.core.files import sync_folder, write_json
+from workbench.core.files import sha256, sync_folder, write_json
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
@@ -209,7 +212,7 @@ def fit(session: Session) -> None:
     stage.phase("train")
     from transformers import set_seed
 
-    from workbench.engine import loops, preference, trainer
+    from workbench.engine import checkpoint, loops, preference, trainer
     from workbench.engine.best import Best
     from workbench.engine.callback import Reporter
 
@@ -218,8 +221,11 @@ def fit(session: Session) -> None:
     session.model.train()
     tell_model(session)
     session.undo += speed.shift_up(session.model, recipe.compute, session.device)
-    reporter = Reporter(stage, session.device, recipe.training.save_total_limit)
-    reporter.plan = lambda steps: session.method.plan(session.model, steps)
+    keeper = checkpoint.Keeper(stage, recipe.training.save_total_limit, mark_of(session))
+    reporter = Reporter(stage, session.device, keeper)
+    kept = going_on(session, keeper)
+    reporter.plan = lambda steps: planned(session, steps, kept)
+    reporter.memory = lambda: session.method.memory(session.model)
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
     reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
@@ -227,7 +233,12 @@ def fit(session: Session) -> None:
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
     )
-    loop.train()
+    if kept:
+        reporter.go_on(kept)
+    if kept and checkpoint.done(kept):
+        checkpoint.lay(session.model, kept / checkpoint.TRAINED)
+    else:
+        loop.train(resume_from_checkpoint=str(kept) if kept else None)
     for undo in reversed(session.undo):
         undo()
     preference.forget_reference(session.model)
@@ -246,6 +257,47 @@ def fit(session: Session) -> None:
         raise Stopped
 
 
+def mark_of(session: Session) -> dict[str, str]:
+    """Whose checkpoints these are: recipe, data and model."""
+    files = sorted((path.name, path.stat().st_size) for path in session.folder.glob("*") if path.is_file())
+    return {
+        "recipe": sha256(session.run.folder / "recipe.yaml"),
+        "data": str(session.material.dataset.meta.get("sha256")),
+        "model": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+    }
+
+
+def going_on(session: Session, keeper: Any) -> Path | None:
+    """The checkpoint an interrupted run goes on from; None at a first beginning, or when there is none that can be trusted."""
+    from workbench.engine import checkpoint
+
+    keeper.begin()
+    if not session.stage.again:
+        return None
+    kept, notes = checkpoint.newest(keeper.folder, keeper.mark)
+    for note in notes:
+        session.stage.note(note)
+    step = int(kept.name.removeprefix(checkpoint.PLACE)) if kept else 0
+    session.stage.write("resumed", step=step)
+    session.stage.note(
+        Text(f"Goes on after step {step}.", f"从第 {step} 步之后继续。")
+        if kept
+        else Text("There is no checkpoint to go on from: the run begins anew.", "没有可用的检查点：从头开始。")
+    )
+    return kept
+
+
+def planned(session: Session, steps: int, kept: Path | None) -> None:
+    """The method learns how many steps there will be, and what it had in mind."""
+    from safetensors.torch import load_file
+
+    from workbench.engine import checkpoint
+
+    session.method.plan(session.model, steps)
+    if kept and (kept / checkpoint.METHOD).is_file():
+        session.method.remember(session.model, load_file(str(kept / checkpoint.METHOD)))
+
+
 def tell_model(session: Session) -> None:
     """How many parameters are trained, of how many."""
     counts = [(value.numel(), value.requires_grad) for value in session.model.parameters()]
@@ -256,13 +308,22 @@ def tell_model(session: Session) -> None:
 
 
 def save(session: Session) -> None:
-    """The adapter or the model, beside its tokenizer."""
+    """The adapter or the model, beside its tokenizer; whole or not at all."""
+    from workbench.engine.room import patiently
     from workbench.models.loading import save_tuned
 
+    run = session.run
     session.stage.write("phase", phase="save")
-    session.run.result.mkdir(exist_ok=True)
-    save_tuned(session.run, session.model, session.tokenizer, session.options)
-    sync_folder(session.run.tuned)
+    part, size = (
+        run.result / "model.part",
+        sum(value.numel() * value.element_size() for value in session.model.parameters() if value.requires_grad),
+    )
+    clear = partial(shutil.rmtree, part, ignore_errors=True)
+    clear()
+    patiently(session.stage, run.folder, size, lambda: save_tuned(run, session.model, session.tokenizer, session.options, part), clear)  # fmt: skip
+    shutil.rmtree(run.tuned, ignore_errors=True)
+    part.rename(run.tuned)
+    sync_folder(run.result)
 
 
 def finish(session: Session, before: Any) -> None:
@@ -275,5 +336,7 @@ def finish(session: Session, before: Any) -> None:
     report = build(session, before, after, session.training)
     write_json(session.run.result / "report.json", report)
     write_card(session.run, report)
+    for best in session.run.checkpoints.glob("best-*"):
+        best.unlink()
     keys = ("main_metric", "rows", "before", "after", "baseline", "verdict")
     session.stage.write("report", **{key: report[key] for key in keys})

@@ -32,6 +32,8 @@ class Stage:
     writer: EventWriter
     began: float = field(default_factory=time.monotonic)
     step: int = 0
+    again: bool = False
+    """Whether an earlier worker began this run."""
 
     def write(self, kind: str, /, **facts: Any) -> None:
         """Append an event."""
@@ -47,9 +49,20 @@ class Stage:
         self.write("note", en=text.en, zh=text.zh)
 
     def check_stop(self) -> None:
-        """Raise Stopped when a person asked for it."""
-        if self.run.stop_asked:
+        """Raise Stopped when a person asked for it; a run whose folder was deleted has nobody left to work for."""
+        if self.run.stop_asked or not self.run.folder.is_dir():
             raise Stopped
+
+    def hold(self) -> float:
+        """While a pause is asked for, stand still; how many seconds that was."""
+        if not self.run.pause_asked:
+            return 0.0
+        began = time.monotonic()
+        self.write("paused", reason="person", en="Paused; nothing is lost.", zh="已暂停，不会丢失任何内容。")
+        while self.run.pause_asked and not self.run.stop_asked:
+            time.sleep(0.2)
+        self.write("continued", reason="person")
+        return time.monotonic() - began
 
     @property
     def seconds(self) -> float:

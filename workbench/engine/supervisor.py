@@ -98,14 +98,45 @@ def stop(run: Run, grace: float | None = None) -> None:
             return
         run.ask_to_stop()
         if run.status == "queued":
-            _end_queued(run)
+            _end(run, step=0, seconds=0.0)
     if grace is not None:
         _wait_then_kill(run, grace)
 
 
-def _end_queued(run: Run) -> None:
+def resume(run: Run) -> None:
+    """Put an interrupted run back into the queue; it goes on from its newest whole checkpoint. UserError when there is nothing to go on
+    with."""
+    workspace = Workspace(run.folder.parent.parent)
+    with workspace.lock("queue"):
+        if not run.resumable:
+            state = runs.STATUS[run.status]
+            raise UserError(
+                f"{run.id} is {state.en}: only a stopped, failed or interrupted run can go on.",
+                f"{run.id} 当前状态为{state.zh}：只有已停止、失败或中断的任务可以继续。",
+                field="run",
+            )
+        run.put_back()
+    launch_next(workspace)
+
+
+def cancel(run: Run) -> None:
+    """End a run at once, without saving; what its checkpoints hold stays, and it can go on from there."""
+    workspace = Workspace(run.folder.parent.parent)
+    with workspace.lock("queue"):
+        if run.status in runs.ENDED:
+            return
+        worker = run.worker()
+        if worker is not None:
+            with contextlib.suppress(OSError, psutil.Error):
+                _kill(worker)
+                worker.wait(10)
+        _end(run, cancelled=True)
+
+
+def _end(run: Run, **facts: Any) -> None:
+    """The last word on a run that has no worker."""
     writer = EventWriter(run.events_path)
-    writer.write("stopped", step=0, seconds=0.0)
+    writer.write("stopped", **facts)
     writer.close()
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import save_file
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from workbench.core.recipe import Recipe
 from workbench.core.task import TASKS
-from workbench.engine import packing
+from workbench.engine import checkpoint, packing
+from workbench.engine.callback import NEVER
 from workbench.engine.stage import NonFinite
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, Any]]
@@ -47,6 +49,7 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
     """Beside a Trainer: counts tokens on the device and ends at the very step at which a number is not finite."""
 
     tokens: Any = 0
+    reporter: Any = None
     method_groups: list[dict[str, Any]] | None = None
     """Parameter groups the method wants instead of one learning rate for all."""
 
@@ -68,7 +71,9 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
         return count
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Look before anybody is told: this comes before evaluation and before saving."""
+        """Look before anybody is told: this comes before evaluation and before saving. The events are the history: a second one in
+        the state would make every checkpoint larger than the one before."""
+        self.state.log_history.clear()
         try:
             check_numbers(logs, self.state.global_step, self.args.fp16)
         except NonFinite:
@@ -79,7 +84,17 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Damaged weights are never saved over good ones."""
         check_weights(self.model, self.state.global_step)
-        super()._save_checkpoint(model, trial)
+        self.reporter.keep(lambda: super(Watchful, self)._save_checkpoint(model, trial))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """What is trained, and nothing else."""
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(checkpoint.trained(self.model), str(folder / checkpoint.TRAINED))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """The same, back."""
+        checkpoint.lay(self.model, Path(resume_from_checkpoint) / checkpoint.TRAINED)
 
 
 class WatchfulTrainer(Watchful, Trainer):
@@ -135,8 +150,8 @@ def settings(recipe: Recipe, folder: Path, device: str, precision: str, evaluate
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         use_cpu=device == "cpu",
-        eval_strategy=_eval_strategy(training.eval_steps) if evaluate else "no",
-        eval_steps=training.eval_steps or None,
+        eval_strategy="steps" if evaluate else "no",  # at the end of an epoch and of the run by Reporter.on_step_end
+        eval_steps=training.eval_steps or NEVER,
         save_strategy="steps",
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -155,10 +170,6 @@ def _checkpointing_name() -> str:
     return "activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"
 
 
-def _eval_strategy(steps: int) -> str:
-    return "steps" if steps else "epoch"
-
-
 def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any, loss: Any = None) -> WatchfulTrainer:  # fmt: skip
     """A trainer that tells `callback` and nobody else. `pads` make batches of training rows and of held-out rows; `loss` takes the
     place of the model's own (see Task.loss)."""
@@ -173,5 +184,5 @@ def build(model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], 
     )
     trainer.pad = pads[1]
     trainer.remove_callback(PrinterCallback)
-    callback.trainer = trainer
+    callback.trainer, trainer.reporter = trainer, callback
     return trainer

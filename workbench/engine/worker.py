@@ -46,10 +46,11 @@ def main(argv: list[str]) -> int:
     if not _own(run):
         return 0
     signal.signal(signal.SIGTERM, lambda number, frame: _on_term(run, number, frame))
-    stage = Stage(run, EventWriter(run.events_path))
+    again = any(event.kind == "started" for event in run.events()[0])
+    stage = Stage(run, EventWriter(run.events_path), again=again)
     stage.write("started", pid=os.getpid(), versions=_versions())
     status = guarded(stage)
-    stage.writer.close()
+    stage.writer.close(patience=600)
     return status
 
 

@@ -12,6 +12,8 @@ from workbench.methods import PeftMethod, TargetedSection, targets
 
 WARMUP, REST = 0.2, 0.3
 """Shares of the run before pruning begins and after it has ended."""
+RUNNING = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+"""PEFT's names for how much a weight matters: now, on average, and how surely."""
 
 
 class AdaLoraSection(TargetedSection):
@@ -87,6 +89,30 @@ class AdaLora(PeftMethod):
         """PEFT looks for the trained adapter's name whenever labels are given, and sets it only while training."""
         model.base_model.trainable_adapter_name = "default"
         return model
+
+    def memory(self, model: Any) -> dict[str, Any]:
+        """How much every weight mattered so far, and which directions are taken away."""
+        import torch
+
+        ranks = model.base_model.rankallocator
+        made = {f"{kind}/{name}": value for kind in RUNNING for name, value in getattr(ranks, kind).items()}
+        pattern = model.peft_config["default"].rank_pattern or {}
+        return {
+            **{name: value.detach().cpu().clone().contiguous() for name, value in made.items()},
+            **{f"pattern/{name}": torch.tensor(kept, dtype=torch.uint8) for name, kept in pattern.items()},
+        }
+
+    def remember(self, model: Any, memory: dict[str, Any]) -> None:
+        """The same, back."""
+        ranks, pattern = model.base_model.rankallocator, {}
+        device = next(model.parameters()).device
+        for key, value in memory.items():
+            kind, _, name = key.partition("/")
+            if kind == "pattern":
+                pattern[name] = [bool(kept) for kept in value.tolist()]
+            else:
+                getattr(ranks, kind)[name] = value.to(device)
+        model.peft_config["default"].rank_pattern = pattern or None
 
     def after_step(self, model: Any, step: int) -> None:
         """Move rank, by the gradients of this step."""

@@ -70,8 +70,8 @@ def _fresh_names(info: dict[str, Any]) -> list[str]:
     return sorted({*info.get("missing_keys", ()), *changed})
 
 
-def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) -> None:
-    """Save what was tuned: the adapter (and head parameters the base folder lacks), the changed tensors, or the whole
+def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any], folder: Path) -> None:
+    """Save into `folder` what was tuned: the adapter (and head parameters the base folder lacks), the changed tensors, or the whole
     model. Safetensors only. `options` are the head's (its labels)."""
     from safetensors.torch import save_file
 
@@ -79,13 +79,14 @@ def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any]) ->
     if method.adapter:
         for config in model.peft_config.values():
             config.base_model_name_or_path = run.recipe.model.id
-    method.save(model, run.tuned)
-    (run.tuned / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the run's own card lies above
-    tokenizer.save_pretrained(str(run.tuned))
-    write_json(run.tuned / OPTIONS, options)
+    folder.mkdir(parents=True, exist_ok=True)
+    method.save(model, folder)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template; the run's own card lies above
+    tokenizer.save_pretrained(str(folder))
+    write_json(folder / OPTIONS, options)
     if method.adapter and (fresh := fresh_tensors(model.get_base_model())):
         save_file(
-            {name: value.detach().cpu().clone().contiguous() for name, value in fresh.items()}, str(run.tuned / FRESH)
+            {name: value.detach().cpu().clone().contiguous() for name, value in fresh.items()}, str(folder / FRESH)
         )
 
 

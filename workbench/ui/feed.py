@@ -27,6 +27,10 @@ class RunView:
     end: Event | None = None
     stride: int = 1
     seen: int = 0
+    since: int = 0
+    """The step this worker went on from."""
+    paused: dict[str, Any] | None = None
+    """Why it stands still, while it does."""
 
     def read(self) -> bool:
         """Take in what was appended; True when there was something new."""
@@ -46,8 +50,19 @@ class RunView:
             self.notes.append(facts)
         elif event.kind == "phase":
             self.phase = str(facts.get("phase", ""))
+        elif event.kind == "resumed":
+            self._back(int(event.get("step") or 0))
+        elif event.kind in ("paused", "continued"):
+            self.paused = facts if event.kind == "paused" else None
         if event.kind in LIFECYCLE:
+            self.paused = None
             self.end = event if event.kind in TERMINAL else None
+
+    def _back(self, step: int) -> None:
+        """What came after the step a run goes on from is done again: it is not drawn twice."""
+        self.steps = [each for each in self.steps if int(each.get("step") or 0) <= step]
+        self.evals = [each for each in self.evals if int(each.get("step") or 0) <= step]
+        self.since = step
 
     def _step(self, facts: dict[str, Any]) -> None:
         """Keep at most POINTS steps: when full, every second one goes and the stride doubles."""
@@ -74,7 +89,7 @@ class RunView:
         """Seconds of training left, once five steps have been seen."""
         done, total = int(self.step.get("step") or 0), int(self.step.get("total") or 0)
         seconds = self.step.get("seconds")
-        if done < 5 or not isinstance(seconds, (int, float)):
+        if done - self.since < 5 or not isinstance(seconds, (int, float)):
             return None
         return max(0.0, seconds / done * (total - done))
 

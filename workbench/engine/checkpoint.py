@@ -1,0 +1,168 @@
+"""Checkpoints one can trust: written beside their place, forced to disk, sealed by a manifest that comes last, then renamed.
+
+A checkpoint holds what is trained, the optimizer, the schedule and the state of every generator of random numbers, so that a run goes on
+as if it had never been interrupted. It is read back only when every file is there with its size and digest, and only by the run it
+belongs to: the manifest names recipe, data and model. What it does not know: checkpoints of other programs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from workbench.core.files import read_json, sha256, sync_folder, write_json
+from workbench.core.text import Text
+from workbench.engine.room import patiently
+from workbench.engine.stage import Stage
+
+MANIFEST = "manifest.json"
+STAGED, PLACE = "checkpoint-", "step-"
+TRAINED, METHOD, CHANCE, SESSION, STATE = (
+    "trained.safetensors", "method.safetensors", "chance.safetensors", "session.json", "trainer_state.json",
+)  # fmt: skip
+Mark = dict[str, str]
+"""Whose checkpoint it is: digests of recipe, data and model."""
+
+
+class Keeper:
+    """Writes the checkpoints of one run and keeps the newest `keep` of them."""
+
+    def __init__(self, stage: Stage, keep: int, mark: Mark) -> None:
+        self.stage, self.keep, self.mark = stage, keep, mark
+        self.folder = stage.run.checkpoints
+        self.need = 0
+        """Bytes the next one will take, as far as is known."""
+
+    def begin(self) -> None:
+        """Take away what a killed worker left half-written."""
+        for torn in [*self.folder.glob(f"{STAGED}*"), *self.folder.glob(".*.part")]:
+            shutil.rmtree(torn, ignore_errors=True) if torn.is_dir() else torn.unlink(missing_ok=True)
+
+    def save(self, step: int, write: Callable[[], None], facts: dict[str, Any], tensors: dict[str, Any]) -> None:
+        """`write` puts the loop's own files into checkpoint-STEP; everything else is done here."""
+        made, place = self.folder / f"{STAGED}{step}", self.folder / f"{PLACE}{step}"
+
+        def whole() -> None:
+            write()
+            save_file(tensors, str(made / METHOD)) if tensors else None
+            write_json(made / SESSION, facts)
+            self.need = seal(made, step, self.mark)
+
+        patiently(self.stage, self.folder, self.need, whole, lambda: shutil.rmtree(made, ignore_errors=True))
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+        sync_folder(self.folder)
+        self.stage.write("checkpoint", step=step, mb=round(self.need / 1e6, 2))
+        for old in sealed(self.folder)[: -self.keep]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def kept_best(self) -> set[int]:
+        """The best step so far, as each kept checkpoint knows it."""
+        told = [read_json(path / SESSION) or {} for path in sealed(self.folder)]
+        return {int(each["best"]["step"]) for each in told if each.get("best")}
+
+
+def sealed(folder: Path) -> list[Path]:
+    """Every checkpoint, the oldest first."""
+    return sorted(folder.glob(f"{PLACE}*"), key=lambda path: int(path.name.removeprefix(PLACE)))
+
+
+def seal(folder: Path, step: int, mark: Mark) -> int:
+    """Force every file to disk, then write the manifest; how many bytes there are."""
+    files, total = dict[str, Any](), 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST):
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+        files[str(path.relative_to(folder))] = {"size": path.stat().st_size, "sha256": sha256(path)}
+        total += path.stat().st_size
+    write_json(folder / MANIFEST, {"step": step, "of": mark, "files": files})
+    return total
+
+
+def newest(folder: Path, mark: Mark) -> tuple[Path | None, list[Text]]:
+    """(the newest checkpoint that is whole and this run's own, what is to be said of newer ones that are not)."""
+    said: list[Text] = []
+    for path in reversed(sealed(folder)):
+        reason = wrong_with(path, mark)
+        if reason is None:
+            return path, said
+        said.append(
+            Text(
+                f"Checkpoint {path.name} is not used: {reason.en}. The one before it is looked at.",
+                f"未使用检查点 {path.name}：{reason.zh}。改用更早的一个。",
+            )
+        )
+    return None, said
+
+
+def wrong_with(folder: Path, mark: Mark) -> Text | None:
+    """None for a whole checkpoint of this run, else the reason."""
+    found = read_json(folder / MANIFEST)
+    files = found.get("files") if isinstance(found, dict) else None
+    if not isinstance(files, dict) or not {TRAINED, STATE} <= files.keys():
+        return Text("its manifest is missing or damaged", "清单缺失或损坏")
+    if found.get("of") != mark:
+        return Text("it belongs to another recipe, dataset or model", "它属于另一个配方、数据集或模型")
+    for name, facts in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != facts.get("size") or sha256(path) != facts.get("sha256"):
+            return Text(f"{name} is missing or damaged", f"{name} 缺失或损坏")
+    return None
+
+
+def trained(model: Any) -> dict[str, Any]:
+    """What is trained, by name, on the CPU."""
+    return {
+        name: value.detach().cpu().clone().contiguous()
+        for name, value in model.named_parameters()
+        if value.requires_grad
+    }
+
+
+def lay(model: Any, path: Path) -> None:
+    """Put saved values in their places. ValueError when names do not match: nothing is laid over silently in part."""
+    found, wanted = load_file(str(path)), {name for name, value in model.named_parameters() if value.requires_grad}
+    if found.keys() != wanted:
+        raise ValueError(f"{path.name} holds other parameters than those that are trained")
+    model.load_state_dict(found, strict=False)
+
+
+def chance() -> dict[str, Any]:
+    """The state of every generator of random numbers, as tensors."""
+    version, numbers, spare = random.getstate()
+    _, keys, place, has, cached = np.random.get_state()
+    made = {
+        "torch": torch.get_rng_state(),
+        "python": torch.tensor([version, *numbers], dtype=torch.int64),
+        "python_spare": torch.tensor([] if spare is None else [spare], dtype=torch.float64),
+        "numpy": torch.tensor([int(key) for key in keys] + [int(place), int(has)], dtype=torch.int64),
+        "numpy_cached": torch.tensor([cached], dtype=torch.float64),
+    }
+    return {**made, **{f"cuda:{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}}
+
+
+def set_chance(path: Path) -> None:
+    """Generators go on where they stood."""
+    found = load_file(str(path))
+    torch.set_rng_state(found["torch"])
+    version, *numbers = found["python"].tolist()
+    random.setstate((version, tuple(numbers), (found["python_spare"].tolist() or [None])[0]))
+    *keys, place, has = found["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(keys, np.uint32), place, has, found["numpy_cached"].item()))
+    for index in range(torch.cuda.device_count()):
+        if f"cuda:{index}" in found:
+            torch.cuda.set_rng_state(found[f"cuda:{index}"], index)
+
+
+def done(folder: Path) -> bool:
+    """Whether a checkpoint was made after the last step."""
+    state = read_json(folder / STATE) or {}
+    return bool(state.get("max_steps")) and state.get("global_step", 0) >= state["max_steps"]
