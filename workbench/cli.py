@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from workbench import commands, commands_ahead, commands_data
+from workbench import commands, commands_ahead, commands_data, commands_runs
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
@@ -20,7 +20,14 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     _ui(verbs.add_parser("ui", help="open the page"))
     _run(verbs.add_parser("run", help="train, evaluate, report"))
-    _runs(verbs.add_parser("runs", help="list | show | follow | stop | remove"))
+    _runs(
+        verbs.add_parser(
+            "runs", help="list | show | follow | stop | cancel | pause | continue | resume | now | remove …"
+        )
+    )
+    waiting = verbs.add_parser("queue", help="what waits for a device: show it, hold it, give it hours")
+    waiting.add_argument("action", nargs="?", default="show", choices=["show", "hold", "go"])
+    waiting.add_argument("--hours", default="", metavar="FROM-TO", help="go: only then, for instance 22:00-07:00")
     _data(
         verbs.add_parser(
             "data",
@@ -79,7 +86,7 @@ def _ahead(verb: argparse.ArgumentParser, name: str) -> None:
 
 
 def _runs(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("action", choices=["list", "show", "follow", "stop", "remove"])
+    verb.add_argument("action", choices=["list", "show", "follow", "remove", *commands_runs.STEERED])
     verb.add_argument("run", nargs="?", default="last", metavar="ID")
 
 
@@ -133,7 +140,8 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        handlers = {**commands.HANDLERS, **commands_ahead.HANDLERS, **commands_data.HANDLERS}
+        rooms = (commands, commands_ahead, commands_data, commands_runs)
+        handlers = {name: handler for room in rooms for name, handler in room.HANDLERS.items()}
         workspace = Workspace(arguments.workspace)
         source.apply(workspace)
         return handlers[arguments.verb](workspace, arguments)

@@ -62,10 +62,10 @@ def train(workspace: Workspace, arguments: Arguments) -> int:
     print(made.id, flush=True)
     if arguments.detach:
         return 0
-    return _finish(workspace, made, arguments)
+    return finish(workspace, made, arguments)
 
 
-def _finish(workspace: Workspace, made: Run, arguments: Arguments) -> int:
+def finish(workspace: Workspace, made: Run, arguments: Arguments) -> int:
     from workbench.engine import supervisor
 
     try:
@@ -132,27 +132,6 @@ def describe(event: Event, lang: Lang) -> str:
     if event.kind in ("eval", "data", "model"):
         return f"  {event.kind}: " + ", ".join(f"{key} {value}" for key, value in event.facts.items())
     return event.kind if event.kind in ("finished", "stopped") else ""
-
-
-def runs(workspace: Workspace, arguments: Arguments) -> int:
-    """List, show, follow, stop or remove runs."""
-    if arguments.action == "list":
-        out([made.summary() for made in run.all_runs(workspace)], arguments)
-        return 0
-    made = run.find(workspace, arguments.run)
-    if arguments.action == "show":
-        out({**made.summary(), "recipe": made.recipe.dump(), "report": made.report}, arguments)
-    elif arguments.action == "follow":
-        return _finish(workspace, made, arguments)
-    elif arguments.action == "stop":
-        from workbench.engine import supervisor
-
-        supervisor.stop(made)
-        out({"run": made.id, "status": made.status}, arguments)
-    else:
-        run.remove(made)
-        out({"run": made.id, "removed": True}, arguments)
-    return 0
 
 
 def evaluate(workspace: Workspace, arguments: Arguments) -> int:
@@ -246,7 +225,6 @@ def doctor(workspace: Workspace, arguments: Arguments) -> int:
 HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {
     "ui": ui,
     "run": train,
-    "runs": runs,
     "evaluate": evaluate,
     "chat": chat,
     "serve": serve,

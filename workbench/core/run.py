@@ -6,6 +6,7 @@ worker.log · stop, pause (requests) · checkpoints/ · result/
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import time
@@ -33,6 +34,8 @@ STATUS: dict[Status, Text] = {
     "failed": Text("failed", "失败"),
     "lost": Text("interrupted", "已中断"),
 }
+GIVEN = "WORKBENCH_DEVICE"
+"""Tells a worker the device it was given."""
 ENDED = ("finished", "stopped", "failed", "lost")
 
 
@@ -105,9 +108,18 @@ class Run:
         # a run that was put back into the queue has no worker.json until it is started again
         return "lost" if (self.folder / "worker.json").exists() else "queued"
 
-    def claim(self, process: psutil.Process) -> None:
-        """Write down which process works on this run."""
-        write_json(self.folder / "worker.json", {"pid": process.pid, "started": process.create_time()})
+    def claim(self, process: psutil.Process, device: str = "") -> None:
+        """Write down which process works on this run, and the device it was given."""
+        device = device or os.environ.get(GIVEN) or self.device
+        write_json(
+            self.folder / "worker.json", {"pid": process.pid, "started": process.create_time(), "device": device}
+        )
+
+    @property
+    def device(self) -> str:
+        """The device its worker was given, by its name in the queue: "cpu", "cuda:0" …"""
+        known = read_json(self.folder / "worker.json")
+        return str(known.get("device") or "cpu") if isinstance(known, dict) else "cpu"
 
     def ask_to_stop(self) -> None:
         """Ask the worker to save and end; it looks at every step."""

@@ -17,13 +17,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
-from safetensors.torch import save_file
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments, get_scheduler, set_seed
 from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.trainer_pt_utils import get_parameter_names
 
-from workbench.engine import checkpoint, packing
+from workbench.engine import checkpoint, loopstate, packing
 from workbench.engine.trainer import Collator, Rows, check_numbers, check_weights
 
 Batch = dict[str, Any]
@@ -54,7 +53,7 @@ class Loop:
         """Every step of every epoch; from a checkpoint, those that are left."""
         self._prepare()
         kept = Path(resume_from_checkpoint) if resume_from_checkpoint else None
-        begin, seen = self._go_on(kept) if kept else (0, 0)
+        begin, seen = loopstate.take_back(self, kept) if kept else (0, 0)
         self.callback.on_train_begin(self.args, self.state, self.control)
         for epoch in itertools.count(begin):
             again = (seen, kept) if epoch == begin else (0, None)
@@ -93,20 +92,6 @@ class Loop:
             {"params": [value for name, value in trained if name in decayed], "weight_decay": self.args.weight_decay},
             {"params": [value for name, value in trained if name not in decayed], "weight_decay": 0.0},
         ]
-
-    def _go_on(self, kept: Path) -> tuple[int, int]:
-        """Stand where a checkpoint stood; (epoch, batches of it that were seen)."""
-        planned, accumulate = self.state.max_steps, self.args.gradient_accumulation_steps
-        checkpoint.lay(self.accelerator.unwrap_model(self.model), kept / checkpoint.TRAINED)
-        found = torch.load(kept / "optimizer.pt", map_location="cpu", weights_only=True)
-        self.optimizer.load_state_dict(found["optimizer"])
-        self.scheduler.load_state_dict(found["scheduler"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(found["scaler"])
-        self.state = TrainerState.load_from_json(str(kept / checkpoint.STATE))
-        self.state.max_steps = planned
-        epoch, steps = divmod(self.state.global_step, math.ceil(len(self.loader) / accumulate))
-        return epoch, steps * accumulate
 
     def _chunks(self, epoch: int, seen: int, kept: Path | None) -> Iterator[tuple[int, list[Batch]]]:
         """The batches of an epoch after those `seen`, as many at a time as gradients are added up; and how many have been seen.
@@ -196,16 +181,7 @@ class Loop:
     def _save(self) -> None:
         """Everything that a later worker needs to take the next step as this one would."""
         check_weights(self.model, self.state.global_step)
-        self.callback.keep(self._write)
-
-    def _write(self) -> None:
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(checkpoint.trained(self.accelerator.unwrap_model(self.model)), str(folder / checkpoint.TRAINED))
-        save_file(checkpoint.chance(), str(folder / checkpoint.CHANCE))
-        moving = {"optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.accelerator.scaler}
-        torch.save({name: part.state_dict() for name, part in moving.items() if part}, folder / "optimizer.pt")
-        self.state.save_to_json(str(folder / checkpoint.STATE))
+        self.callback.keep(lambda: loopstate.write(self))
 
     def _tell(self, logs: dict[str, float]) -> None:
         self.callback.on_log(self.args, self.state, self.control, logs=logs)

@@ -25,16 +25,33 @@ from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Task
 from workbench.core.workspace import Workspace
+from workbench.engine import queue
 from workbench.engine.material import gather
 from workbench.models import catalog
 from workbench.models.facts import read_config
 
+AGAIN = 10.0
+"""Seconds within which the same recipe is the same wish."""
 
-def start(workspace: Workspace, recipe: Recipe) -> Run:
-    """Check, make the run folder, start it if nothing else runs. UserError before anything is written."""
-    made = runs.create(workspace, check(workspace, recipe))
+
+def start(workspace: Workspace, recipe: Recipe, once: bool = False) -> Run:
+    """Check, make the run folder, start it if its device is free. UserError before anything is written. `once`: the same recipe asked
+    for again within seconds (a second click, a second tab) is the same run."""
+    checked = check(workspace, recipe)
+    with workspace.lock("start"):
+        made = _just_now(workspace, checked) if once else None
+        made = made or runs.create(workspace, checked)
     launch_next(workspace)
     return made
+
+
+def _just_now(workspace: Workspace, recipe: Recipe) -> Run | None:
+    for made in runs.all_runs(workspace):
+        if not 0 <= time.time() - made.started < AGAIN:
+            return None
+        if made.recipe == recipe and made.status in ("queued", "running"):
+            return made
+    return None
 
 
 def check(workspace: Workspace, recipe: Recipe) -> Recipe:
@@ -60,21 +77,24 @@ def fit(task: Task, method: Method, config: dict[str, Any] | None) -> None:
 
 
 def launch_next(workspace: Workspace) -> Run | None:
-    """Start the oldest queued run when none is running; every process that uses the workspace agrees through a lock."""
+    """Start what may start, one run per free device; the first of them. Every process that uses the workspace agrees through a lock."""
     with workspace.lock("queue"):
         status = {made: made.status for made in reversed(runs.all_runs(workspace))}
-        if "running" in status.values():
-            return None
-        queued = [made for made, state in status.items() if state == "queued"]
-        if not queued:
-            return None
-        _spawn(queued[0])
-        return queued[0]
+        taken = {made.device for made, state in status.items() if state == "running"}
+        arranged, started = queue.read(workspace), list[Run]()
+        for made in arranged.sorted([made for made, state in status.items() if state == "queued"]):
+            device = queue.device_for(made, taken)
+            if device is not None and arranged.open(made):
+                _spawn(made, device)
+                taken.add(device)
+                started.append(made)
+        return started[0] if started else None
 
 
-def _spawn(run: Run) -> None:
+def _spawn(run: Run, device: str) -> None:
     """A worker in a session of its own, with a file for its output: nothing ties it to this process."""
     command = [sys.executable, "-m", "workbench.engine.worker", str(run.folder)]
+    sees = {"CUDA_VISIBLE_DEVICES": device.partition(":")[2]} if device != queue.CPU else dict[str, str]()
     with (run.folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -83,10 +103,10 @@ def _spawn(run: Run) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=workbench.ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", runs.GIVEN: device, **sees},
         )
     with contextlib.suppress(psutil.NoSuchProcess):
-        run.claim(psutil.Process(process.pid))
+        run.claim(psutil.Process(process.pid), device)
     threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
 
 

@@ -183,7 +183,7 @@ def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...] | None)
     try:
         if values is not None:
             form.take(values)
-        run = supervisor.start(page.workspace, page.draft.recipe())
+        run = supervisor.start(page.workspace, page.draft.recipe(), once=True)
     except UserError as error:
         return problem(error, page.words.lang), gr.skip(), gr.skip()
     return "", run.id, pulse + 1
