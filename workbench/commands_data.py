@@ -64,10 +64,10 @@ def _clean(workspace: Workspace, arguments: Arguments) -> int:
         raise UserError("Say which steps: --steps FILE.json.", "请用 --steps FILE.json 指明步骤。", field="steps")
     steps = clean.read_steps(arguments.steps)
     if arguments.dry_run:
-        told = clean.dry_run(found, steps)
+        told = clean.dry_run(clean.at_hand(workspace, arguments.path, arguments.version), steps)
         out(told, arguments)
         return 0 if all(step["ok"] for step in told) else 2
-    cleaned = clean.try_out(found, steps)
+    cleaned = clean.try_out(clean.at_hand(workspace, arguments.path, arguments.version), steps)
     saved = clean.keep(workspace, cleaned, arguments.name or "")
     effects = [effect.facts() for effect in cleaned.effects]
     out({"dataset": saved.name, "version": saved.version, "rows": saved.meta["rows"], "steps": effects}, arguments)

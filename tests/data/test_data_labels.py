@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -200,3 +201,14 @@ def test_probably_wrong_labels_come_first_with_a_better_one(workspace: Workspace
     intake.import_file(workspace, put("w.csv", "text,label\n" + "\n".join(lines) + "\n"), "wrong")
     (first,) = annotate.open_board(workspace, "wrong", "Ann", "doubtful").next(1, [])
     assert (first["place"], first["given"], first["thought"]["label"]) == (7, {"label": "bad"}, "good")
+
+
+def test_two_who_agree_on_the_better_answer_do_not_undo_one_another(workspace: Workspace, put: Put) -> None:
+    rows = [{"prompt": f"question {n}", "chosen": f"poor {n}", "rejected": f"good {n}"} for n in range(6)]
+    intake.import_file(workspace, put("p.jsonl", "\n".join(map(json.dumps, rows))), "pairs")
+    for who, values in (("Ann", (1, 1, 0)), ("Bo", (1,))):
+        board = annotate.open_board(workspace, "pairs", who, kind="better")
+        for number, value in enumerate(values):
+            board.save(2, {"better": value}, f"{who}{number}")
+    chosen = [row["chosen"] for row in annotate.keep(workspace, "pairs").rows()]
+    assert chosen == ["poor 0", "poor 1", "good 2", "poor 3", "poor 4", "poor 5"]

@@ -95,8 +95,9 @@ class Board:
 
     def save(self, place: int, value: dict[str, Any], client: str) -> int:
         """Write a label down; UserError when it is none for that row."""
-        self.mode.apply(self.row(place), value, self.view)
-        return self.labels.save(place, self.who, value, client)
+        row = self.row(place)
+        self.mode.apply(row, value, self.view)
+        return self.labels.save(place, self.who, self.mode.settled(row, value, self.view), client)
 
 
 def open_board(workspace: Workspace, name: str, who: str, order: str = "missing", kind: str = "") -> Board:

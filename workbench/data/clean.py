@@ -15,6 +15,7 @@ from workbench.data.dataset import Dataset
 from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS, Effect, Outcome, Row, View, outcomes
 from workbench.data.table import Table
+from workbench.data.working import Working, working
 
 Steps = Sequence[Mapping[str, Any]]
 
@@ -32,6 +33,11 @@ class Cleaned:
 def view_of(dataset: Dataset) -> View:
     """Columns and roles as they are saved."""
     return View(list(dataset.meta["columns"]), dict(dataset.meta.get("roles") or {}))
+
+
+def at_hand(workspace: Workspace, name: str, version: int = 0) -> Dataset:
+    """What steps are tried on: a version, or, where none is named, the working copy."""
+    return library.find(workspace, name, version) if version else working(workspace, name)
 
 
 def try_out(dataset: Dataset, steps: Steps) -> Cleaned:
@@ -56,13 +62,16 @@ def dry_run(dataset: Dataset, steps: Steps) -> list[dict[str, Any]]:
 def keep(workspace: Workspace, cleaned: Cleaned, name: str = "") -> Dataset:
     """Write the steps into the dataset's log and save a new version; of a bundled sample, or with `name`, as another dataset.
 
-    They go on from the version they were tried on: what was done to the working copy since stays in the log, on another line.
+    They go on from what they were tried on: the working copy, or a version. What was done to the working copy and is no version yet
+    becomes one first, so that nothing is only to be found on another line.
     """
     base = cleaned.dataset
     history = History(workspace, base.name, base.version)
     history.some(cleaned.rows)
     before = history.log.head()
-    history.go(int(base.meta.get("seq") or 0))
+    if not isinstance(base, Working):
+        safe(workspace, base.name)
+        history.go(int(base.meta.get("seq") or 0))
     for effect, done in zip(cleaned.effects, cleaned.made, strict=True):
         history.note(effect, done)
     made = history.publish("clean", name)
@@ -71,9 +80,16 @@ def keep(workspace: Workspace, cleaned: Cleaned, name: str = "") -> Dataset:
     return made
 
 
+def safe(workspace: Workspace, name: str) -> Dataset | None:
+    """Work that is no version yet becomes one; None when there is none, or nothing is left of it."""
+    history = History(workspace, name)
+    return history.publish() if history.unsaved and history.state().rows else None
+
+
 def go_back(workspace: Workspace, name: str, version: int) -> Dataset:
     """An earlier version becomes the newest; what came in between stays."""
     found = library.find(workspace, name, version)
+    safe(workspace, name)
     table = Table(
         list(found.meta["columns"]),
         found.rows(),

@@ -80,7 +80,9 @@ def replayed(history: History, log: dict[str, Any], dry: bool = False) -> dict[s
 
     Entries that cannot be done are told and left out. `dry`: nothing is written.
     """
-    state, found = history.state(), _finder(history.state())
+    state = history.state()
+    here = {"rows": len(state.rows), "sha256": store.digest(state.view.columns, state.rows)}
+    found = _finder(state, {key: (log.get("base") or {}).get(key) for key in here} == here)
     told: list[dict[str, Any]] = []
     made: list[tuple[Entry, bytes | None]] = []
     for kind, group in itertools.groupby(log["entries"], key=lambda entry: str(entry["kind"])):
@@ -103,14 +105,15 @@ def replayed(history: History, log: dict[str, Any], dry: bool = False) -> dict[s
     return {"entries": told, "rows": len(state.rows), "sha256": sha256, "same": sha256 == log.get("sha256")}
 
 
-def _finder(base: State) -> Any:
-    """From (id, mark) to the id here: the same id when its words are the same, else the only row with these words."""
+def _finder(base: State, same: bool) -> Any:
+    """From (id, mark) to the id here: the same id when its words are the same, else the only row with these words. A row that a step
+    added has no mark: its id says something only on the `same` rows."""
     marks = {number: _mark(row, base.view) for number, row in zip(base.ids, base.rows, strict=True)}
     counted = Counter(marks.values())
     by_mark = {mark: number for number, mark in marks.items() if counted[mark] == 1}
 
     def find(row: int, mark: str) -> int | None:
-        return row if not mark or marks.get(row) == mark else by_mark.get(mark)
+        return row if marks.get(row) == mark or (same and not mark) else by_mark.get(mark)
 
     return find
 

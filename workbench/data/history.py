@@ -6,6 +6,7 @@ what the log's head says; it becomes a version when somebody saves it. To go bac
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from workbench.data import library, store
 from workbench.data.dataset import Dataset
 from workbench.data.heldout import hold_out
 from workbench.data.labels import agreement, standing, taken_back
-from workbench.data.log import Entry, Log
+from workbench.data.log import SHAPING, Entry, Log, Moved
 from workbench.data.state import State, advanced, delta_of, patched
 from workbench.data.step import Effect, Outcome, View, checked, effect_of
 from workbench.data.table import Table
@@ -27,6 +28,8 @@ KEPT = 12
 """States kept in memory; they share the rows that did not change."""
 MOST = 3_000_000
 """Rows that are held in memory to be worked on."""
+TRIES = 5
+"""Times a step is done on the rows as they are now before giving up."""
 Seen = Callable[[State], State]
 Key = tuple[Path, str, int, float, bool]
 _states: OrderedDict[Key, State] = OrderedDict()
@@ -99,10 +102,23 @@ class History:
     def step(self, step: dict[str, Any], who: str = "", seen: Seen | None = None) -> Effect:
         """Do a cleaning step and write it down; UserError, with nothing written, when it cannot be done. `seen` puts something
         between the step and the rows, to see how far it is."""
-        state = self.state()
-        effect, entry, delta = prepared(seen(state) if seen else state, Entry("step", dict(step), who=who))
-        self.log.add(entry, deltas=(delta,))
+        effect, _ = self._done(Entry("step", dict(step), who=who), seen)
         return effect
+
+    def _done(self, entry: Entry, seen: Seen | None = None) -> tuple[Any, Entry]:
+        """Do an entry that looks at all rows, on the rows as they are when it is written: done again when somebody wrote meanwhile."""
+        for _ in range(TRIES):
+            head = self.log.head()
+            state = self.state(head)
+            effect, made, delta = prepared(seen(state) if seen else state, entry)
+            with contextlib.suppress(Moved):
+                self.log.add(made, deltas=(delta,), after=head)
+                return effect, made
+        raise UserError(
+            "Others change this dataset faster than this can be done; try again in a moment.",
+            "其他人正在频繁修改此数据集；请稍后再试。",
+            field="data.dataset",
+        )
 
     def tried(self, step: dict[str, Any], seen: Seen | None = None) -> Effect:
         """What a step would do; nothing is written."""
@@ -115,9 +131,7 @@ class History:
 
     def split(self, value: dict[str, Any], who: str = "") -> dict[str, Any]:
         """Hold rows out and write it down; the entry's value with the number of rows held out."""
-        _, entry, delta = prepared(self.state(), Entry("split", value, who=who))
-        self.log.add(entry, deltas=(delta,))
-        return entry.value
+        return self._done(Entry("split", value, who=who))[1].value
 
     def edit(self, row: int, column: str, text: str, who: str = "") -> Any:
         """Put another value into a cell; the value as it was taken. UserError when it is not of the cell's kind."""
@@ -136,17 +150,17 @@ class History:
             self.log.add(*(Entry("label", value, row, who) for row in rows))
 
     def undo(self) -> bool:
-        """One entry back; False at the beginning."""
+        """One entry back, or all that were made with one press; False at the beginning."""
         line = self.log.line()
         if line:
-            self.log.move(line[-1].parent)
+            self.log.move(_together(line[::-1])[-1].parent)
         return bool(line)
 
     def redo(self) -> bool:
-        """One entry forth, along the newest line; False at its end."""
+        """The same forth, on the way one came back from; False at its end."""
         after = self.log.after(self.log.head())
         if after:
-            self.log.move(after[0].seq)
+            self.log.move(_together(after)[-1].seq)
         return bool(after)
 
     def go(self, seq: int) -> None:
@@ -163,13 +177,18 @@ class History:
         wanted = [by[seq] for seq in order if seq in by]
         same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] is pair[1], zip(line, wanted, strict=False)))
         state, made, effects = self.state(line[same - 1].seq if same else 0), list[tuple[Entry, bytes | None]](), []
-        for entry in wanted[same:]:
-            if entry.kind == "back" or entry.seq in gone:
+        standing_ = (entry for entry in wanted[same:] if entry.kind != "back" and entry.seq not in gone)
+        for shaping, group in itertools.groupby(standing_, key=lambda entry: entry.kind in SHAPING):
+            if not shaping:
+                hands = [prepared(state, entry)[1] for entry in group]
+                state = advanced(state, hands, set(), self.log.delta)
+                made += [(entry, None) for entry in hands]
                 continue
-            effect, again, delta = prepared(state, entry)
-            state = patched(state, delta) if delta else advanced(state, [again], set(), self.log.delta)
-            made.append((again, delta))
-            effects += [effect] if effect else []
+            for entry in group:
+                effect, again, delta = prepared(state, entry)
+                state = patched(state, delta or b"")
+                made.append((again, delta))
+                effects += [effect] if effect else []
         self.log.move(line[same - 1].seq if same else 0)
         if made:
             self.log.add(*(entry for entry, _ in made), deltas=tuple(delta for _, delta in made))
@@ -177,7 +196,8 @@ class History:
 
     def publish(self, suffix: str = "mine", name: str = "") -> Dataset:
         """The working copy as a new version (of a bundled sample: as a dataset of its own). UserError when no row is left."""
-        state, line, newest = self.state(), self.log.line(), self.newest
+        line, newest = self.log.line(), self.newest
+        state = self.state(line[-1].seq if line else 0)
         self.some(state.rows)
         away = bool(name) or newest.sample
         facts = {
@@ -220,6 +240,15 @@ def prepared(state: State, entry: Entry) -> tuple[Any, Entry, bytes | None]:
         made = Outcome(held.rows, columns=held.columns, roles=held.roles)
         return None, Entry("split", held.value, who=entry.who), delta_of(state, made)
     return None, Entry(entry.kind, entry.value, entry.row, entry.who, at=entry.at), None
+
+
+def _together(entries: list[Entry]) -> list[Entry]:
+    """The first entry and those that were written with it at one press: labels or edits with the same time."""
+    first = entries[0]
+    same = itertools.takewhile(
+        lambda entry: (entry.kind, entry.at, entry.who) == (first.kind, first.at, first.who), entries
+    )
+    return [first] if first.kind in SHAPING else list(same)
 
 
 def told(line: list[Entry]) -> list[dict[str, Any]]:

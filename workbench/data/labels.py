@@ -10,6 +10,9 @@ from typing import Any
 from workbench.data.log import SHAPING, Entry, Log
 
 Value = dict[str, Any]
+Newest = dict[tuple[int, str], tuple[int, str, Value, float]]
+"""(row, who) → (row, who, value, when)."""
+_known: dict[tuple[Path, int], tuple[Entry, Newest]] = {}
 
 
 class Labels:
@@ -36,15 +39,30 @@ class Labels:
 
     def standing(self) -> list[tuple[int, str, Value, float]]:
         """(row, who, value, when) of every label that stands, each person's newest per row, in the order they were given."""
-        return standing(self.log.line())
+        return list(self._newest().values())
+
+    def _newest(self) -> Newest:
+        """The same by (row, who). Kept from one look to the next: only what was written since is looked at, unless a label was taken
+        back."""
+        line, key = self.log.line(), (self.log.path, self.log.root)
+        end, known = _known.get(key, (None, {}))
+        place = next((place for place in range(len(line), 0, -1) if line[place - 1] is end), 0) if end else 0
+        fresh = line[place:]
+        if not place or any(entry.kind == "back" for entry in fresh):
+            known = newest(line)
+        elif fresh:
+            known = newest(fresh, dict(known))
+        if line:
+            _known[key] = (line[-1], known)
+        return known
 
     def of(self, who: str) -> dict[int, Value]:
         """Row → value, of one person."""
-        return {row: value for row, name, value, _ in self.standing() if name == who}
+        return {row: value for (row, name), (_, _, value, _) in self._newest().items() if name == who}
 
     def final(self) -> dict[int, Value]:
         """Row → value; where several people labelled a row, the newest counts."""
-        return {row: value for row, _, value, _ in self.standing()}
+        return {row: value for row, _, value, _ in self._newest().values()}
 
     def agreement(self) -> list[dict[str, Any]]:
         """For every two people with rows in common: how many, how often they agree, and Cohen's κ."""
@@ -58,13 +76,17 @@ def taken_back(line: list[Entry]) -> set[int]:
 
 def standing(line: list[Entry]) -> list[tuple[int, str, Value, float]]:
     """(row, who, value, when) of every label of a line that stands."""
-    gone = taken_back(line)
-    newest: dict[tuple[int, str], tuple[int, str, Value, float]] = {}
+    return list(newest(line).values())
+
+
+def newest(line: list[Entry], found: Newest | None = None) -> Newest:
+    """The standing label of each person for each row, after those `found` before."""
+    found, gone = {} if found is None else found, taken_back(line)
     for entry in line:
         if entry.kind == "label" and entry.seq not in gone and entry.row is not None:
-            newest.pop((entry.row, entry.who), None)
-            newest[entry.row, entry.who] = (entry.row, entry.who, entry.value["value"], entry.at)
-    return list(newest.values())
+            found.pop((entry.row, entry.who), None)
+            found[entry.row, entry.who] = (entry.row, entry.who, entry.value["value"], entry.at)
+    return found
 
 
 def agreement(labels: list[tuple[int, str, Value, float]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY, root INTEGER NOT NULL, parent INTEGER NOT NULL, kind TEXT NOT NULL, row INTEGER, who TEXT NOT NULL,
     value TEXT NOT NULL, delta BLOB, undoes INTEGER, client TEXT UNIQUE, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS heads (root INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tips (root INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
 """
 Value = dict[str, Any]
 
@@ -44,11 +45,25 @@ class Entry:
     at: float = 0.0
 
 
+class Moved(Exception):
+    """Somebody else wrote into the log meanwhile."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All of a log as it stood at one instant. `tip`: where one last stood before going back."""
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    head: int = 0
+    tip: int = 0
+
+
 class Log:
     """The log of a dataset, as it began with version `root`. `folder` is the dataset's own."""
 
     _lock = threading.Lock()
     _seen: dict[tuple[Path, int, int], dict[int, Entry]] = {}
+    _lines: dict[tuple[Path, int], list[Entry]] = {}
 
     def __init__(self, folder: Path, root: int) -> None:
         self.path, self.root = folder / FILE, root
@@ -69,25 +84,32 @@ class Log:
         finally:
             link.close()
 
-    def add(self, *entries: Entry, client: str | None = None, deltas: tuple[bytes | None, ...] = ()) -> int:
-        """Write entries down after the head, all or none; the number of the last. The same `client` mark twice is one entry."""
+    def add(self, *entries: Entry, client: str | None = None, deltas: tuple[bytes | None, ...] = (), after: int | None = None) -> int:  # fmt: skip
+        """Write entries down after the head, all or none; the number of the last. The same `client` mark twice is one entry. Moved, with
+        nothing written, when the head is not at `after`: what was worked out there does not hold any more."""
         with self._open() as link:
             if client and (known := link.execute("SELECT seq FROM entries WHERE client = ?", (client,)).fetchone()):
                 return int(known[0])
-            head = self._head(link)
+            head, now = self._head(link), time.time()
+            if after is not None and head != after:
+                raise Moved
             for place, entry in enumerate(entries):
                 told = json.dumps(entry.value, ensure_ascii=False)
-                row = (self.root, head, entry.kind, entry.row, entry.who, told, deltas[place] if deltas else None, entry.undoes, client, entry.at or time.time())  # fmt: skip
+                row = (self.root, head, entry.kind, entry.row, entry.who, told, deltas[place] if deltas else None, entry.undoes, client, entry.at or now)  # fmt: skip
                 made = link.execute(
                     "INSERT INTO entries (root, parent, kind, row, who, value, delta, undoes, client, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row,
                 )
                 head = int(made.lastrowid or 0)
-            link.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (self.root, head))
+            self._stand(link, head, head)
             return head
 
-    def _head(self, link: sqlite3.Connection) -> int:
-        found = link.execute("SELECT seq FROM heads WHERE root = ?", (self.root,)).fetchone()
+    def _stand(self, link: sqlite3.Connection, head: int, tip: int) -> None:
+        link.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (self.root, head))
+        link.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (self.root, tip))
+
+    def _head(self, link: sqlite3.Connection, table: str = "heads") -> int:
+        found = link.execute(f"SELECT seq FROM {table} WHERE root = ?", (self.root,)).fetchone()  # noqa: S608 (our own two tables)
         return int(found[0]) if found else 0
 
     def head(self) -> int:
@@ -98,41 +120,56 @@ class Log:
             return self._head(link)
 
     def move(self, seq: int) -> None:
-        """Stand somewhere else."""
-        if seq != self.head():
+        """Stand somewhere else. The way from there to where one stood before stays the way of redo, while it leads there."""
+        seen = self.seen()
+        if seq != seen.head:
+            tip = seen.tip if seq in _way(seen.entries, seen.tip) or not seq else seq
             with self._open() as link:
-                link.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (self.root, seq))
+                self._stand(link, seq, tip)
 
-    def entries(self) -> dict[int, Entry]:
-        """Everything that was ever done, on every line."""
+    def seen(self) -> Seen:
+        """All of it at one instant: a reader never sees a head without its entry."""
         if not self.path.is_file():
-            return {}
+            return Seen()
         with self._lock, self._open() as link:
             # A log is known by a number of its own: a dataset may have been removed and made again under the same name.
             key = (self.path, int(link.execute("PRAGMA user_version").fetchone()[0]), self.root)
-            seen = self._seen.setdefault(key, {})
+            known = self._seen.get(key, {})
             rows = link.execute(
                 "SELECT seq, parent, kind, row, who, value, undoes, at FROM entries WHERE root = ? AND seq > ? ORDER BY seq",
-                (self.root, max(seen, default=0)),
+                (self.root, next(reversed(known), 0)),
             )
-            for seq, parent, kind, row, who, value, undoes, at in rows:
-                seen[seq] = Entry(kind, json.loads(value), row, who, undoes, seq, parent, at)
-            return seen
+            fresh = {row[0]: Entry(row[2], json.loads(row[5]), row[3], row[4], row[6], row[0], row[1], row[7]) for row in rows}  # fmt: skip
+            self._seen[key] = known = {**known, **fresh} if fresh else known
+            head = self._head(link)
+            return Seen(known, head, self._head(link, "tips") or head)
+
+    def entries(self) -> dict[int, Entry]:
+        """Everything that was ever done, on every line."""
+        return self.seen().entries
 
     def line(self, seq: int | None = None) -> list[Entry]:
-        """What led to an entry (the head unless one is named), the oldest first."""
-        entries, at = self.entries(), self.head() if seq is None else seq
-        found = []
-        while at in entries:
-            found.append(entries[at])
-            at = entries[at].parent
-        return found[::-1]
+        """What led to an entry (the head unless one is named), the oldest first. Not to be changed."""
+        seen, key = self.seen(), (self.path, self.root)
+        at, before, found = seen.head if seq is None else seq, self._lines.get(key) or [], list[Entry]()
+        while at in seen.entries:
+            if before and at == before[-1].seq and seen.entries[at] is before[-1]:
+                break
+            found.append(seen.entries[at])
+            at = seen.entries[at].parent
+        else:
+            before = []
+        line = [*before, *found[::-1]]
+        if seq is None:
+            self._lines[key] = line
+        return line
 
     def after(self, seq: int) -> list[Entry]:
-        """What followed an entry, along the newest line: what redo brings back."""
-        following: dict[int, Entry] = {}
-        for entry in self.entries().values():
-            following[entry.parent] = entry  # a later one replaces an earlier one
+        """What followed an entry: what redo brings back, on the way one came back from, else along the newest line."""
+        seen = self.seen()
+        following = {entry.parent: entry for entry in seen.entries.values()}  # a later one replaces an earlier one
+        way = _way(seen.entries, seen.tip)
+        following |= {seen.entries[each].parent: seen.entries[each] for each in way if seq in way or not seq}
         found: list[Entry] = []
         while seq in following:
             found.append(following[seq])
@@ -144,3 +181,12 @@ class Log:
         with self._open() as link:
             row = link.execute("SELECT delta FROM entries WHERE seq = ?", (seq,)).fetchone()
         return bytes(row[0]) if row and row[0] else b""
+
+
+def _way(entries: dict[int, Entry], seq: int) -> set[int]:
+    """The entries from the beginning to one."""
+    found = set()
+    while seq in entries:
+        found.add(seq)
+        seq = entries[seq].parent
+    return found

@@ -56,6 +56,10 @@ class Mode(ABC):
     def show(self, row: Row, view: View) -> dict[str, Any]:
         """What the board paints: {"parts": [[name, text]…], and "pieces", "text", "sides" as the way needs}, plus "given"."""
 
+    def settled(self, row: Row, value: Value, view: View) -> Value:
+        """The label as it is written down: it must mean the same whatever is done to the row by other labels."""
+        return value
+
     @abstractmethod
     def apply(self, row: Row, value: Value, view: View) -> Row:
         """The row with the label; UserError when the value is none of this way's."""

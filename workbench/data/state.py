@@ -52,6 +52,11 @@ class State:
         return self.rows[place]
 
 
+def differs(one: Any, other: Any) -> bool:
+    """Whether two values are not the same: True and 1, or 1 and 1.0, are not."""
+    return type(one) is not type(other) or bool(one != other)
+
+
 def delta_of(state: State, made: Outcome) -> bytes:
     """What an outcome changed."""
     dropped, changed = [], []
@@ -59,7 +64,7 @@ def delta_of(state: State, made: Outcome) -> bytes:
         if isinstance(new, Text):
             dropped.append(number)
         elif new is not old:
-            cells = {name: value for name, value in new.items() if name not in old or old[name] != value}
+            cells = {name: value for name, value in new.items() if name not in old or differs(old[name], value)}
             if cells:
                 changed.append([number, cells])
     told: dict[str, Any] = {"drop": dropped, "change": changed, "add": made.added}
@@ -133,6 +138,7 @@ class _Hands:
     def put(self, place: int, entry: Entry) -> None:
         """One edit or label; UserError, with nothing changed, when the row cannot take it."""
         if entry.kind == "edit":
+            self.view.check(entry.value["column"])
             self.rows[place] = {**self.rows[place], entry.value["column"]: entry.value["value"]}
             return
         mode = MODES.get(entry.value["mode"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from workbench.core.text import Text
@@ -25,9 +27,24 @@ class Better(Mode):
         before = [part for part in parts_of(row, view) if part[0] not in sides]
         return {"parts": before, "sides": [spoken(row.get(name)) for name in sides], "given": None}
 
+    def settled(self, row: Row, value: Value, view: View) -> Value:
+        """With a mark of the better answer itself: first and second change places with every label."""
+        sides = (view.column("chosen"), view.column("rejected"))
+        return {**value, "is": _mark(row.get(sides[value["better"]]))}
+
     def apply(self, row: Row, value: Value, view: View) -> Row:
-        """{"better": 0} keeps the row as it is, 1 changes the two answers for each other."""
+        """{"better": 0 or 1, "is": mark}: the answer with this mark is the chosen one; without a mark, 1 changes the two for each
+        other."""
         first, second = view.column("chosen"), view.column("rejected")
         if value.get("better") not in (0, 1) or isinstance(value.get("better"), bool):
             raise bad()
-        return row if value["better"] == 0 else {**row, first: row.get(second), second: row.get(first)}
+        turned = {**row, first: row.get(second), second: row.get(first)}
+        if "is" in value:
+            return turned if _mark(row.get(first)) != value["is"] == _mark(row.get(second)) else row
+        return turned if value["better"] else row
+
+
+def _mark(answer: Any) -> str:
+    return hashlib.sha256(
+        json.dumps(answer, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+    ).hexdigest()[:12]
