@@ -57,7 +57,7 @@ def test_a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero(started: tupl
     made, writer = started
     for step, loss in enumerate([1.0, float("nan"), 0.5], 1):
         writer.write("step", step=step, total=3, loss=loss)
-    raw = figures.loss_curve(Feed().view(made), Words("en")).data[0]
+    raw = figures.curves([Feed().view(made)], "loss", Words("en")).data[0]
     assert list(raw.y) == [1.0, None, 0.5]
 
 

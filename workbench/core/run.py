@@ -1,7 +1,7 @@
 """A run is a folder on disk. Its status is derived from what lies there, never stored.
 
 recipe.yaml (written once) · events.jsonl (append-only, one writer: the worker) · worker.json (pid, process start time)
-worker.log · stop, pause (requests) · checkpoints/ · result/
+worker.log · exit.json (how the worker ended, where somebody saw it) · stop, pause (requests) · checkpoints/ · result/
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Run:
 
     def put_back(self) -> None:
         """Into the queue again, to go on where it ended. Only for who holds the queue's lock."""
-        for name in ("stop", "pause", "worker.json"):
+        for name in ("stop", "pause", "worker.json", "exit.json"):
             (self.folder / name).unlink(missing_ok=True)
         writer = events.EventWriter(self.events_path)
         writer.write("queued")

@@ -99,7 +99,8 @@ def advanced(
             for entry in group:
                 state = patched(state, delta(entry.seq))
         else:
-            state = touched(state, (entry for entry in group if _stands(entry, gone, labels)))
+            standing = [entry for entry in group if _stands(entry, gone, labels)]
+            state = touched(state, standing) if standing else state
     return state
 
 

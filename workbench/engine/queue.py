@@ -51,9 +51,13 @@ def read(workspace: Workspace) -> Queue:
     """The queue as it stands; a damaged file is an empty one."""
     found = read_json(workspace.root / FILE)
     found = found if isinstance(found, dict) else {}
-    hours = [hour for hour in found.get("hours") or () if isinstance(hour, str) and _HOUR.fullmatch(hour)]
-    names = {key: tuple(name for name in found.get(key) or () if isinstance(name, str)) for key in ("order", "now")}
-    return Queue(names["order"], bool(found.get("held")), (hours[0], hours[1]) if len(hours) == 2 else None, frozenset(names["now"]))  # fmt: skip
+    order, now, hours = (_texts(found.get(key)) for key in ("order", "now", "hours"))
+    valid = len(hours) == 2 and all(_HOUR.fullmatch(hour) for hour in hours)
+    return Queue(order, bool(found.get("held")), (hours[0], hours[1]) if valid else None, frozenset(now))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _write(workspace: Workspace, queue: Queue) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from workbench.core.files import sha256, sync_folder, write_json
+from workbench.core.files import sync_folder, write_json
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
@@ -212,7 +210,7 @@ def fit(session: Session) -> None:
     stage.phase("train")
     from transformers import set_seed
 
-    from workbench.engine import checkpoint, loops, preference, trainer
+    from workbench.engine import checkpoint, goingon, loops, preference, trainer
     from workbench.engine.best import Best
     from workbench.engine.callback import Reporter
 
@@ -221,10 +219,10 @@ def fit(session: Session) -> None:
     session.model.train()
     tell_model(session)
     session.undo += speed.shift_up(session.model, recipe.compute, session.device)
-    keeper = checkpoint.Keeper(stage, recipe.training.save_total_limit, mark_of(session))
+    keeper = checkpoint.Keeper(stage, recipe.training.save_total_limit, goingon.mark_of(session))
     reporter = Reporter(stage, session.device, keeper)
-    kept = going_on(session, keeper)
-    reporter.plan = lambda steps: planned(session, steps, kept)
+    kept = goingon.begin(session, keeper)
+    reporter.plan = lambda steps: goingon.planned(session, steps, kept)
     reporter.memory = lambda: session.method.memory(session.model)
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
@@ -255,47 +253,6 @@ def fit(session: Session) -> None:
     if reporter.stopped:
         save(session)
         raise Stopped
-
-
-def mark_of(session: Session) -> dict[str, str]:
-    """Whose checkpoints these are: recipe, data and model."""
-    files = sorted((path.name, path.stat().st_size) for path in session.folder.glob("*") if path.is_file())
-    return {
-        "recipe": sha256(session.run.folder / "recipe.yaml"),
-        "data": str(session.material.dataset.meta.get("sha256")),
-        "model": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
-    }
-
-
-def going_on(session: Session, keeper: Any) -> Path | None:
-    """The checkpoint an interrupted run goes on from; None at a first beginning, or when there is none that can be trusted."""
-    from workbench.engine import checkpoint
-
-    keeper.begin()
-    if not session.stage.again:
-        return None
-    kept, notes = checkpoint.newest(keeper.folder, keeper.mark)
-    for note in notes:
-        session.stage.note(note)
-    step = int(kept.name.removeprefix(checkpoint.PLACE)) if kept else 0
-    session.stage.write("resumed", step=step)
-    session.stage.note(
-        Text(f"Goes on after step {step}.", f"从第 {step} 步之后继续。")
-        if kept
-        else Text("There is no checkpoint to go on from: the run begins anew.", "没有可用的检查点：从头开始。")
-    )
-    return kept
-
-
-def planned(session: Session, steps: int, kept: Path | None) -> None:
-    """The method learns how many steps there will be, and what it had in mind."""
-    from safetensors.torch import load_file
-
-    from workbench.engine import checkpoint
-
-    session.method.plan(session.model, steps)
-    if kept and (kept / checkpoint.METHOD).is_file():
-        session.method.remember(session.model, load_file(str(kept / checkpoint.METHOD)))
 
 
 def tell_model(session: Session) -> None:

@@ -20,6 +20,7 @@ import workbench
 from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.events import EventWriter
+from workbench.core.files import write_json
 from workbench.core.method import METHODS, Method
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
@@ -107,7 +108,15 @@ def _spawn(run: Run, device: str) -> None:
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         run.claim(psutil.Process(process.pid), device)
-    threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
+    threading.Thread(target=_reap, args=(process, run), daemon=True, name=f"reap-{process.pid}").start()
+
+
+def _reap(process: subprocess.Popen[bytes], run: Run) -> None:
+    """Wait for a worker to end, and write down how (−9: killed); nobody needs to be there for that."""
+    status = process.wait()
+    with contextlib.suppress(OSError):
+        if run.folder.is_dir():
+            write_json(run.folder / "exit.json", {"pid": process.pid, "status": status})
 
 
 def stop(run: Run, grace: float | None = None) -> None:

@@ -12,6 +12,8 @@ from workbench.ui.feed import RunView
 from workbench.ui.words import Words
 
 PINE, GREY, AMBER = "#0f7565", "#9a948a", "#b7791f"
+THEMES = ("#0f7565", "#d98a1c", "#2563a8", "#b42318", "#a65fc4", "#7ba30f", "#e27fb0", "#5b6670")
+"""Colours of groups: neighbours differ in hue and lightness."""
 FONT = 'Inter, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif'
 
 
@@ -48,30 +50,53 @@ def number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def loss_curve(view: RunView, words: Words) -> go.Figure:
-    """Training loss (raw, pale; smoothed, strong) and held-out loss (points) over steps."""
-    figure = _figure(340)
+CURVES = ("loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_mb")
+"""What can be drawn over the steps: facts of step events."""
+SEVERAL = (PINE, "#b3541e", "#3d5a98", "#8a3b7a", "#6b7a1e", "#444444")
+
+
+def curves(views: Sequence[RunView], what: str, words: Words) -> go.Figure:
+    """One quantity of one run, or of several over one another, over steps. The loss is drawn raw (pale) and smoothed (strong) beside
+    the held-out loss (points). A number that is none is a gap."""
+    figure = _figure(360)
+    for place, view in enumerate(views):
+        colour, name = SEVERAL[place % len(SEVERAL)], view.run.id if len(views) > 1 else ""
+        if what == "loss":
+            _losses(figure, view, (colour, name), words)
+        else:
+            figure.add_scatter(
+                x=[step["step"] for step in view.steps if "step" in step],
+                y=[number(step.get(what)) for step in view.steps if "step" in step],
+                mode="lines", line={"color": colour, "width": 2}, name=name or words(f"curve_{what}"),
+            )  # fmt: skip
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
+    figure.update_layout(
+        uirevision=f"{[view.run.id for view in views]} {what}"
+    )  # zoomed stays zoomed while the run goes on
+    figure.update_xaxes(title=words("step"))
+    figure.update_yaxes(title=words(f"curve_{what}"))
+    return figure
+
+
+def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Words) -> None:
+    (colour, name), alone = look, not look[1]
     points = [(step["step"], number(step.get("loss"))) for step in view.steps if "step" in step]
-    steps = [step for step, _ in points]
     figure.add_scatter(
-        x=steps, y=[loss for _, loss in points], mode="lines", line={"color": "rgba(15,117,101,.25)", "width": 1},
-        name=words("loss"), hoverinfo="skip",
+        x=[step for step, _ in points], y=[loss for _, loss in points], mode="lines",
+        line={"color": colour, "width": 1}, opacity=0.3, name=words("loss"), hoverinfo="skip", showlegend=alone,
     )  # fmt: skip
     finite = [(step, loss) for step, loss in points if loss is not None]
     figure.add_scatter(
         x=[step for step, _ in finite], y=smooth([loss for _, loss in finite]), mode="lines",
-        line={"color": PINE, "width": 2.5}, name=words("train_loss"),
+        line={"color": colour, "width": 2.5}, name=name or words("train_loss"),
     )  # fmt: skip
     held = [(point["step"], number(point.get("loss"))) for point in view.evals if "step" in point]
     if held:
         figure.add_scatter(
             x=[step for step, _ in held], y=[loss for _, loss in held], mode="lines+markers",
-            line={"color": AMBER, "width": 1.5, "dash": "dot"}, marker={"size": 8}, name=words("heldout_loss"),
+            line={"color": AMBER if alone else colour, "width": 1.5, "dash": "dot"}, marker={"size": 8},
+            name=words("heldout_loss"), showlegend=alone,
         )  # fmt: skip
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
-    figure.update_xaxes(title=words("step"))
-    figure.update_yaxes(title=words("loss"))
-    return figure
 
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str, words: Words) -> go.Figure:
@@ -154,11 +179,12 @@ def icicle(sums: dict[str, int], whole: str) -> go.Figure:
     return figure
 
 
-def cut_histogram(edges: Sequence[float], values: Sequence[int], at: float, title: str) -> go.Figure:
-    """A histogram with a line where rows are cut; what lies beyond is amber."""
-    figure = histogram(edges, values, title)
+def cut_histogram(edges: Sequence[float], values: Sequence[int], cut: Sequence[int], at: float, title: str) -> go.Figure:  # fmt: skip
+    """A histogram with a line where rows are cut; those that are (`cut`, of each bar) are amber, on top of the others."""
+    figure = histogram(edges, [every - longer for every, longer in zip(values, cut, strict=True)], title)
     middles = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
-    figure.update_traces(marker={"color": [AMBER if middle > at else PINE for middle in middles]})
+    figure.add_bar(x=middles, y=list(cut), marker={"color": AMBER})
+    figure.update_layout(barmode="stack")
     figure.add_vline(x=at, line={"color": AMBER, "width": 2, "dash": "dash"})
     return figure
 
@@ -171,7 +197,7 @@ def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
         told = [f"{found.places[index] + 1}: {_folded(texts[found.places[index]])}" for index in mine]
         figure.add_scattergl(
             x=[found.x[index] for index in mine], y=[found.y[index] for index in mine], mode="markers", name=name,
-            marker={"size": 6, "opacity": 0.75}, text=told, hoverinfo="text",
+            marker={"size": 6, "opacity": 0.75, "color": THEMES[number % len(THEMES)]}, text=told, hoverinfo="text",
             customdata=[found.places[index] for index in mine],
         )  # fmt: skip
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.05})

@@ -20,6 +20,8 @@ from workbench.ui.words import Words
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
 
 
+WATCHED = 50
+"""Newest runs that are looked at every second."""
 View = tuple[Callable[..., Any], list[Any], list[Any]]
 
 
@@ -28,7 +30,8 @@ class Page:
     """What every tab gets.
 
     `pulse` is a hidden counter: raise it and every registered view is drawn again. `run` is the run last pointed at.
-    `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it.
+    `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it; `beat` whenever a run
+    that works says something.
     `asked` is "run time" of the last press on a button that leads to a conversation with a run.
     """
 
@@ -40,6 +43,7 @@ class Page:
     run: Any = None
     tick: Any = None
     mark: Any = None
+    beat: Any = None
     asked: Any = None
     views: list[View] = field(default_factory=list)
     loads: list[View] = field(default_factory=list)
@@ -86,14 +90,18 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.run = gr.Textbox("", visible=False)
         page.tick = gr.Timer(1.0)
         page.mark = gr.Textbox("", visible=False)
+        page.beat = gr.Textbox("", visible=False)
         page.asked = gr.Textbox("", visible=False)
-        page.tick.tick(lambda old: _mark(page, old), page.mark, page.mark, show_progress="hidden", queue=False)
         gr.HTML(rail(words), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
                 tab.build(page)
         bar = gr.HTML(job_bar(page), elem_classes="bar-block", padding=False)
-        page.tick.tick(lambda: job_bar(page), None, bar, show_progress="hidden", queue=False)
+        told = gr.State("")
+        page.tick.tick(
+            lambda *old: _tick(page, *old), [page.mark, page.beat, told], [page.mark, page.beat, bar, told],
+            show_progress="hidden", queue=False,
+        )  # fmt: skip
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
         for fn, inputs, outputs in page.loads:
@@ -101,9 +109,17 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
     return blocks
 
 
-def _mark(page: Page, old: str) -> Any:
-    new = " ".join(f"{run.id}={run.status}{run.tuned.exists()}" for run in all_runs(page.workspace)[:20])
-    return gr.skip() if new == old else new
+def _tick(page: Page, mark: str, beat: str, bar: str) -> list[Any]:
+    """The one question a page asks every second: what changed? Nothing is sent, and nothing drawn, for what did not."""
+    runs = all_runs(page.workspace)[:WATCHED]
+    told = [run for run in runs if run.status == "running"]
+    new = [
+        " ".join(f"{run.id}={run.status}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs),
+        " ".join(f"{run.id}@{page.feed.view(run).offset}{run.stop_asked}{run.pause_asked}" for run in told),
+        job_bar(page),
+    ]
+    shown = [gr.skip() if one == other else one for one, other in zip(new, (mark, beat, bar), strict=True)]
+    return [*shown, new[2]]
 
 
 def rail(words: Words) -> str:

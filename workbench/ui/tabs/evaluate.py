@@ -38,7 +38,7 @@ def build(page: Page) -> None:
         queue=False,
         show_progress="hidden",
     )
-    page.tick.tick(
+    page.mark.change(
         lambda run, old: _again(page, run, old),
         [chosen, shown],
         [*outputs, shown],

@@ -81,12 +81,15 @@ def build(page: Page) -> None:
     use.click(lambda value, pulse: _use(page, value, pulse), [name, page.pulse], [said, page.pulse], queue=False).then(
         None, [said, page.pulse], None, js="(said, pulse) => { if (!said) wbTrain(pulse); }"
     )
-    get.click(lambda value: _get(page, fetch, value), [name], [said])
+    timer = gr.Timer(0.5, active=False)
+    get.click(lambda value: [_get(page, fetch, value), gr.update(active=True)], [name], [said, timer])
+    page.loads.append((lambda: gr.update(active=fetch.state == "running"), [], [timer]))
     cancel.click(fetch.cancelled.set, None, None, queue=False)
     seen = gr.State("")
-    page.tick.tick(
-        lambda old: _watch(page, fetch, old), [seen], [bar, cancel, seen], queue=False, show_progress="hidden"
-    )
+    timer.tick(
+        lambda old: [*_watch(page, fetch, old), gr.update(active=fetch.state == "running")],
+        [seen], [bar, cancel, seen, timer], queue=False, show_progress="hidden",
+    )  # fmt: skip
 
 
 def _follow(page: Page, known: str | None) -> list[Any]:

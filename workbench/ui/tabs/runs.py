@@ -1,20 +1,26 @@
-"""Runs: every run of the workspace, and the chosen one live: phases, progress, loss curve, stop."""
+"""Runs: every run of the workspace, and the chosen one live: phases, progress, curves; stop, pause, cancel, go on; queue and storage."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from workbench.core.errors import UserError
-from workbench.core.run import Run, all_runs, find
+from workbench.core.run import ENDED, Run, all_runs, find
 from workbench.engine import supervisor
-from workbench.ui import figures
+from workbench.ui import figures, healing, storage, waiting
 from workbench.ui.feed import RunView
 from workbench.ui.notices import empty, esc, facts, heading, hint, problem, progress, strip, tag
 from workbench.ui.page import Page, clock
 
 PHASES = ("download", "load", "prepare", "train", "evaluate", "save")
+EVERY = 3
+"""Seconds between two drawings of the curves of a run that works."""
+STEERING = ("stop", "pause", "goon", "cancel", "resume")
 
 
 def build(page: Page) -> None:
@@ -24,74 +30,112 @@ def build(page: Page) -> None:
     with gr.Row(elem_classes="two"):
         with gr.Column(scale=2, min_width=320):
             chosen = gr.Radio([], label=words("runs_list"), elem_id="run-list", interactive=True)
-            stop = gr.Button(words("stop"), variant="stop", visible=False, elem_id="stop-run")
+            with gr.Row():
+                buttons = {name: gr.Button(words(f"run_{name}"), visible=False, elem_id=f"{name}-run", min_width=110) for name in STEERING}  # fmt: skip
             report = gr.Button(words("see_report"), variant="primary", visible=False, elem_id="see-report")
+            ill = healing.build(page)
             details = gr.HTML(padding=False)
+            waiting.build(page)
+            storage.build(page, chosen)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
             state = gr.HTML(padding=False)
+            with gr.Row():
+                what = gr.Dropdown([(words(f"curve_{name}"), name) for name in figures.CURVES], value="loss", label=words("curve"), filterable=False, elem_id="curve-what")  # fmt: skip
+                others = gr.Dropdown(
+                    [], value=[], multiselect=True, label=words("curve_others"), elem_id="curve-others"
+                )
             curve = gr.Plot(visible=False, show_label=False, elem_id="loss-curve")
             tokens = gr.HTML(padding=False)
-    drawn = gr.State("")
-    outputs = [state, curve, tokens, details, stop, report, drawn]
     page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
-    chosen.change(
-        lambda run: [run or "", *_draw(page, run, "")],
-        [chosen],
-        [page.run, *outputs],
-        show_progress="hidden",
-        queue=False,
-    )
-    page.tick.tick(
-        lambda run, old: _draw(page, run, old), [chosen, drawn], outputs, show_progress="hidden", queue=False
-    )
-    stop.click(lambda run: _stop(page, run), [chosen], [state], queue=False)
+    parts = [state, tokens, details, *ill[:2], *buttons.values(), report]
+    _wire(page, (chosen, what, others, curve), parts)
+    for name, button in buttons.items():
+        button.click(partial(_steer, page, STEER[name]), [chosen, page.pulse], [state, page.pulse], queue=False)
+    ill[1].click(partial(healing.again, page), [chosen, page.pulse], [ill[2], page.run, page.pulse], queue=False)
     report.click(None, None, None, js="() => wbGo('evaluate')")
+
+
+def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> None:
+    """What is drawn is drawn again when the choice changes or the run says something, and then only what changed."""
+    quiet = {"show_progress": "hidden", "queue": False}
+    chosen, what, others, curve = picked
+    drawn, charted = gr.State([]), gr.State("")
+    chosen.change(lambda run: [run or "", *_fresh(page, run, [])], [chosen], [page.run, *parts, drawn], **quiet)
+    for event in (page.mark.change, page.beat.change, page.pulse.change):
+        event(lambda run, old: _fresh(page, run, old), [chosen, drawn], [*parts, drawn], **quiet)
+        event(lambda *given: _curve(page, *given), [chosen, what, others, charted], [curve, charted], **quiet)
+    for event in (chosen.change, what.change, others.change):
+        event(lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet)
+    page.mark.change(lambda run: gr.update(choices=[each.id for each in all_runs(page.workspace) if each.id != run]), [chosen], [others], **quiet)  # fmt: skip
+    chosen.change(lambda run: gr.update(choices=[each.id for each in all_runs(page.workspace) if each.id != run]), [chosen], [others], **quiet)  # fmt: skip
 
 
 def _title(page: Page, run: Run) -> str:
     return f"{run.id}  ·  {page.words(f'status_{run.status}')}"
 
 
-def _stop(page: Page, run_id: str) -> str:
+STEER: dict[str, Callable[[Run], Any]] = {
+    "stop": supervisor.stop, "pause": Run.ask_to_pause, "goon": lambda run: run.ask_to_pause(False),
+    "cancel": supervisor.cancel, "resume": supervisor.resume,
+}  # fmt: skip
+
+
+def _steer(page: Page, act: Callable[[Run], Any], run_id: str | None, pulse: float) -> list[Any]:
     try:
-        supervisor.stop(find(page.workspace, run_id))
+        act(run := find(page.workspace, run_id or ""))
     except UserError as error:
-        return problem(error, page.words.lang)
-    return hint(page.words("stopping"))
+        return [problem(error, page.words.lang), pulse + 1]
+    return [_state(page, run, page.feed.view(run), run.status), pulse + 1]
 
 
-def _draw(page: Page, run_id: str | None, drawn: str) -> list[Any]:
-    """Everything on the right; skipped when nothing changed since `drawn`."""
-    words = page.words
+def _fresh(page: Page, run_id: str | None, old: list[Any]) -> list[Any]:
+    """All parts but the curves; those that are as they were are not sent again."""
+    new = _draw(page, run_id)
+    marks = [str(each) for each in new]
+    same = old if len(old) == len(new) else [None] * len(new)
+    return [*(gr.skip() if mark == was else each for each, mark, was in zip(new, marks, same, strict=True)), marks]
+
+
+def _draw(page: Page, run_id: str | None) -> list[Any]:
+    words, hidden = page.words, gr.update(visible=False)
+    none = [hidden] * (len(STEERING) + 1)
     if not run_id:
-        blank = empty(words("runs_empty"), words("bar_go_train"), "train")
-        return [
-            blank if drawn != "none" else gr.skip(),
-            gr.skip(),
-            gr.skip(),
-            gr.skip(),
-            gr.skip(),
-            gr.skip(),
-            "none",
-        ]
+        return [empty(words("runs_empty"), words("bar_go_train"), "train"), "", "", "", hidden, *none]
     try:
         run = find(page.workspace, run_id)
     except UserError:
-        return [empty(words("runs_gone")), *[gr.skip()] * 5, "gone"]
-    view = page.feed.view(run)
-    status = run.status
-    mark = f"{run.id} {view.offset} {status} {run.stop_asked}"
-    if mark == drawn:
-        return [gr.skip()] * 7
+        return [empty(words("runs_gone")), "", "", "", hidden, *none]
+    view, status = page.feed.view(run), run.status
+    live, paused = status == "running", run.pause_asked
+    shown = {
+        "stop": live or status == "queued", "pause": live and not paused, "goon": live and paused, "cancel": live,
+        "resume": run.resumable,
+    }  # fmt: skip
     return [
-        _state(page, run, view, status),
-        gr.update(value=figures.loss_curve(view, words), visible=True) if view.steps else gr.update(visible=False),
-        _tokens(page, view),
-        _details(page, run, view),
-        gr.update(visible=status in ("running", "queued"), interactive=not run.stop_asked),
-        gr.update(visible=run.report is not None),
-        mark,
-    ]
+        _state(page, run, view, status), _tokens(page, view), _details(page, run, view), *healing.drawn(page, run.id),
+        *(gr.update(visible=shown[name], interactive=not (name == "stop" and run.stop_asked)) for name in STEERING),
+        gr.update(visible=(run.result / "report.json").exists()),
+    ]  # fmt: skip
+
+
+def _curve(page: Page, run_id: str | None, what: str, others: list[str] | None, charted: str) -> list[Any]:
+    """The curves, not oftener than every few seconds while a run works: to draw them costs the browser more than the rest."""
+    views = []
+    for each in [run_id, *(others or [])]:
+        try:
+            run = find(page.workspace, each or "")
+        except UserError:
+            continue
+        views.append((page.feed.view(run), run.status))
+    if not views or not views[0][0].steps:
+        return [gr.update(visible=False), ""]
+    ended = all(status in ENDED for _, status in views)
+    evals = [len(view.evals) for view, _ in views]
+    mark = f"{[view.run.id for view, _ in views]} {what} {evals} {[view.offset if ended else 0 for view, _ in views]} "
+    mark += str(0 if ended else int(time.time() / EVERY))
+    if mark == charted:
+        return [gr.skip(), gr.skip()]
+    return [gr.update(value=figures.curves([view for view, _ in views], what, page.words), visible=True), mark]
 
 
 def _state(page: Page, run: Run, view: RunView, status: str) -> str:
@@ -102,6 +146,8 @@ def _state(page: Page, run: Run, view: RunView, status: str) -> str:
         parts.append(_progress(page, view))
         if run.stop_asked:
             parts.append(hint(words("stopping")))
+        if view.paused is not None:
+            parts.append(hint(words.pick(view.paused)))
     if status == "failed" and view.end is not None:
         parts.append(problem(words.pick(view.end.facts), words.lang))
     if status == "lost":

@@ -1,0 +1,235 @@
+"""What went wrong with a run, or is about to, from what the run itself left behind: a sentence, and the change that mends it.
+
+Every cause is a function of the evidence: recipe, events, the exit status, the end of worker.log. No torch, no guess without evidence.
+What it does not know: whether the data is any good (see `inspect` and the quality report).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.errors import UserError
+from workbench.core.events import Event
+from workbench.core.files import read_json
+from workbench.core.recipe import Recipe
+from workbench.core.run import Run
+from workbench.core.text import Text
+
+TAIL = 20_000
+"""Bytes of worker.log that are looked at."""
+FEW = 8
+"""Steps from which on a curve says something."""
+STILL, TIMES = 60.0, 10.0
+"""Seconds without a word, and how many times the usual pause, from which on a run stands still."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause. `changes`: settings of a recipe that mend it; `resume`: it is enough to go on."""
+
+    kind: str
+    text: Text
+    changes: dict[str, Any] = field(default_factory=dict)
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All there is to go by. `steps` and `evals`: (step, loss), numbers only."""
+
+    recipe: Recipe
+    status: str
+    events: list[Event]
+    log: str = ""
+    exit: int | None = None
+    now: float = 0.0
+
+    @property
+    def failed(self) -> Event | None:
+        """The event of its failure."""
+        return next((event for event in reversed(self.events) if event.kind == "failed"), None) if self.status == "failed" else None  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """Its failure in words, with the end of the log."""
+        return f"{self.failed.get('en', '') if self.failed else ''}\n{self.log}"
+
+    def curve(self, kind: str) -> list[tuple[int, float]]:
+        """(step, loss), each step once, finite numbers only."""
+        found = {int(event.get("step") or 0): event.get("loss") for event in self.events if event.kind == kind}
+        return [(step, float(loss)) for step, loss in sorted(found.items()) if isinstance(loss, (int, float)) and math.isfinite(loss)]  # fmt: skip
+
+
+def gathered(run: Run) -> Evidence:
+    """What a run left behind."""
+    log = run.folder / "worker.log"
+    tail = log.read_bytes()[-TAIL:].decode("utf-8", "replace") if log.is_file() else ""
+    told = read_json(run.folder / "exit.json")
+    code = told.get("status") if isinstance(told, dict) else None
+    return Evidence(run.recipe, run.status, run.events()[0], tail, code, time.time())
+
+
+def diagnose(run: Run) -> list[Finding]:
+    """Every cause for which there is evidence, the gravest first."""
+    try:
+        evidence = gathered(run)
+    except UserError:
+        return []
+    return [found for cause in CAUSES if (found := cause(evidence)) is not None]
+
+
+def _less_memory(recipe: Recipe) -> dict[str, Any]:
+    """The next thing to try when memory runs out; the batch that counts stays the same."""
+    training = recipe.training
+    batch = training.per_device_train_batch_size
+    if batch > 1:
+        half = batch // 2
+        return {
+            "training.per_device_train_batch_size": half,
+            "training.gradient_accumulation_steps": training.gradient_accumulation_steps * math.ceil(batch / half),
+        }
+    if not training.gradient_checkpointing:
+        return {"training.gradient_checkpointing": True}
+    length = getattr(recipe.task, "max_length", 0)
+    return {"task.max_length": max(16, length // 2)} if length > 16 else {}
+
+
+def out_of_memory(seen: Evidence) -> Finding | None:
+    """Said so, or killed by the system while it held much memory."""
+    words = seen.said.lower()
+    killed = seen.status == "lost" and seen.exit == -9
+    if (
+        not (seen.failed and ("memory ran out" in words or "out of memory" in words or "memoryerror" in words))
+        and not killed
+    ):
+        return None
+    changes = _less_memory(seen.recipe)
+    held = max((float(event.get("memory_mb") or 0) for event in seen.events if event.kind == "step"), default=0.0)
+    much = f" It held {held:,.0f} MB." if held else ""
+    if killed:
+        return Finding("killed", Text(f"The system, or somebody, killed the process (137); most often memory ran out.{much}", f"进程被系统或他人强制结束（137），最常见的原因是内存不足。占用约 {held:,.0f} MB。"), changes, True)  # fmt: skip
+    return Finding("out_of_memory", Text(f"The memory ran out.{much} A smaller batch needs less; accumulation keeps what counts the same.", f"内存不足（占用约 {held:,.0f} MB）。减小批大小，并用梯度累积保持有效批不变。"), changes)  # fmt: skip
+
+
+def not_finite(seen: Evidence) -> Finding | None:
+    """NaN or infinity at a step."""
+    if seen.failed is None or seen.failed.get("step") is None:
+        return None
+    rate = seen.recipe.training.learning_rate
+    changes: dict[str, Any] = {"training.learning_rate": rate / 10, "training.max_grad_norm": 1.0}
+    if seen.recipe.training.warmup_steps == 0:
+        changes["training.warmup_steps"] = 0.1
+    if seen.recipe.compute.precision == "fp16":
+        changes["compute.precision"] = "auto"
+    step = seen.failed.get("step")
+    return Finding("not_finite", Text(f"A number became NaN or infinite at step {step}: the learning rate {rate:g} is most likely too high.", f"第 {step} 步出现 NaN 或无穷大：学习率 {rate:g} 很可能过高。"), changes)  # fmt: skip
+
+
+def nothing_to_learn(seen: Evidence) -> Finding | None:
+    """No answer within the maximum length, or a loss that is 0 from the start."""
+    length = int(getattr(seen.recipe.task, "max_length", 0) or 0)
+    steps = seen.curve("step")
+    zero = len(steps) >= 3 and all(abs(loss) < 1e-7 for _, loss in steps)
+    cut = seen.failed is not None and seen.failed.get("field") == "task.max_length"
+    if not zero and not cut:
+        return None
+    return Finding("no_labels", Text(f"Within {length} tokens there is no answer to learn from: every row is cut before it.", f"前 {length} 个词元内没有可学习的回答：每一行都在回答之前被截断。"), {"task.max_length": length * 2} if length else {})  # fmt: skip
+
+
+def diverging(seen: Evidence) -> Finding | None:
+    """The training loss ends well above where it began."""
+    steps = [loss for _, loss in seen.curve("step")]
+    if len(steps) < FEW or seen.failed:
+        return None
+    part = max(3, len(steps) // 8)
+    begin, end = statistics.median(steps[:part]), statistics.median(steps[-part:])
+    if end <= begin * 1.15 or end - begin < 0.05:
+        return None
+    rate = seen.recipe.training.learning_rate
+    return Finding("rate_too_high", Text(f"The loss rose from {begin:.3g} to {end:.3g}: the learning rate {rate:g} is too high.", f"损失从 {begin:.3g} 升到 {end:.3g}：学习率 {rate:g} 过高。"), {"training.learning_rate": rate / 5})  # fmt: skip
+
+
+def flat(seen: Evidence) -> Finding | None:
+    """The training loss did not move."""
+    steps = [loss for _, loss in seen.curve("step")]
+    if len(steps) < 3 * FEW or seen.failed or nothing_to_learn(seen):
+        return None
+    part = len(steps) // 4
+    begin, end = statistics.mean(steps[:part]), statistics.mean(steps[-part:])
+    if abs(begin - end) > 0.01 * abs(begin) or abs(begin) < 0.01:
+        return None
+    rate = seen.recipe.training.learning_rate
+    return Finding("rate_too_low", Text(f"The loss stayed at {end:.3g}: nothing was learned. The learning rate {rate:g} is most likely too low.", f"损失停在 {end:.3g}，没有学到东西。学习率 {rate:g} 很可能过低。"), {"training.learning_rate": min(1.0, rate * 10)})  # fmt: skip
+
+
+def over_fitting(seen: Evidence) -> Finding | None:
+    """The held-out loss was lowest early and rose since, while the training loss fell."""
+    held, steps = seen.curve("eval"), seen.curve("step")
+    if len(held) < 3 or len(steps) < FEW or seen.failed:
+        return None
+    best = min(held, key=lambda point: point[1])
+    last = held[-1]
+    if best[0] == last[0] or last[1] < best[1] * 1.05 or steps[-1][1] > steps[0][1]:
+        return None
+    training = seen.recipe.training
+    if training.keep_best or training.early_stopping_patience:
+        return None
+    return Finding("over_fitting", Text(f"From step {best[0]} on it learned by heart: the held-out loss rose from {best[1]:.3g} to {last[1]:.3g}. Keep the best weights and stop early.", f"第 {best[0]} 步之后开始死记：留出集损失从 {best[1]:.3g} 升到 {last[1]:.3g}。请保留最佳权重并提前停止。"), {"training.keep_best": True, "training.early_stopping_patience": 2})  # fmt: skip
+
+
+def unreachable(seen: Evidence) -> Finding | None:
+    """The Hub did not answer."""
+    words = seen.said.lower()
+    if seen.failed is None or not any(each in words for each in ("could not be reached", "connection", "timed out", "name resolution", "offline")):  # fmt: skip
+        return None
+    return Finding("unreachable", Text("The model could not be fetched. Look at the network, or choose a mirror on the Model page; then go on: what was fetched is kept.", "模型下载失败。请检查网络，或在“模型”页选择镜像，然后继续；已下载的部分会保留。"), resume=True)  # fmt: skip
+
+
+def disk_full(seen: Evidence) -> Finding | None:
+    """It waits for room, or failed for want of it."""
+    last = next((event for event in reversed(seen.events) if event.kind in ("paused", "continued")), None)
+    waits = seen.status == "running" and last is not None and last.kind == "paused" and last.get("reason") == "disk"
+    if not waits and not (seen.failed and "no space left" in seen.said.lower()):
+        return None
+    need = f"{float((last.get('need_mb') if last else 0) or 0):,.0f}"
+    return Finding("disk_full", Text(f"The disk is full: {need} MB are needed. Free some (Storage, below); nothing is lost.", f"磁盘已满：还需要 {need} MB。请腾出空间（见下方“存储”），不会丢失任何内容。"), resume=not waits)  # fmt: skip
+
+
+def standing_still(seen: Evidence) -> Finding | None:
+    """It lives and has said nothing for far longer than it usually pauses."""
+    if seen.status != "running" or not seen.events or seen.events[-1].kind == "paused":
+        return None
+    times = [event.time for event in seen.events if event.kind == "step"][-50:]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    silent = seen.now - seen.events[-1].time
+    if len(gaps) < 3 or silent < max(STILL, TIMES * statistics.median(gaps)):
+        return None
+    return Finding("hangs", Text(f"No word for {silent:.0f} s; a step usually takes {statistics.median(gaps):.1f} s. It may hang: cancel it, then go on from the last checkpoint.", f"已有 {silent:.0f} 秒没有动静，而一步通常只需 {statistics.median(gaps):.1f} 秒。可能卡住了：可取消，再从上一个检查点继续。"), resume=True)  # fmt: skip
+
+
+def interrupted(seen: Evidence) -> Finding | None:
+    """Its process is gone, for no reason that is known."""
+    if seen.status != "lost" or seen.exit == -9:
+        return None
+    kept = any(event.kind == "checkpoint" for event in seen.events)
+    en = "It goes on from its last checkpoint." if kept else "There is no checkpoint yet: it begins anew."
+    zh = "将从最后一个检查点继续。" if kept else "还没有检查点：将从头开始。"
+    return Finding("interrupted", Text(f"The process is gone (the machine was switched off, or it was killed). {en}", f"进程已不在（机器关闭，或被结束）。{zh}"), resume=True)  # fmt: skip
+
+
+def by_field(seen: Evidence) -> Finding | None:
+    """A mistake in the recipe or the data, with the field it is in: the sentence says it already."""
+    if seen.failed is None or not seen.failed.get("field") or seen.failed.get("field") == "task.max_length":
+        return None
+    return Finding("recipe", Text(str(seen.failed.get("en")), str(seen.failed.get("zh"))))
+
+
+CAUSES: tuple[Callable[[Evidence], Finding | None], ...] = (
+    out_of_memory, not_finite, nothing_to_learn, disk_full, unreachable, standing_still, interrupted, by_field, diverging, over_fitting, flat,
+)  # fmt: skip
