@@ -279,7 +279,7 @@ case(72, "float-labels.csv", "text,label\n" + "".join(f"day {n},{n % 2}.0\n" for
 case(72, "each-once.csv", "text,label\n" + "".join(f"day {n},l{n}\n" for n in range(6)), 6, says="only one row")
 case(72, "late-label.csv", "text,label,split\n" + "".join(f"day {n},{'ab'[n % 2]},train\n" for n in range(8)) + "x,c,validation\n", 9, says="only in the held-out rows")  # fmt: skip
 case(73, "same-columns.csv", "text,label\n" + "good,good\nbad,bad\n" * 4, 8, says="the same as")
-case(74, "copies.csv", "text,label\n" + "a fine day,yes\na dull day,no\n" * 8, 16, says="occurs more than once")
+case(74, "copies.csv", "text,label\n" + "a fine day,yes\na dull day,no\n" * 8, 16, says="14 of 16 rows repeat")
 case(75, "leak.csv", "text,label,split\n" + "".join(f"day {n},{'ab'[n % 2]},train\n" for n in range(8)) + "day 1,b,test\n", 9, says="both in training and held out")  # fmt: skip
 case(78, "secrets.csv", csv("write to ann.lee@example.com or +1 415 555 0132,yes", "my key is sk-abcdefghijklmnopqrstuvwxyz0123456789abcd,no"), 10, says="e-mail")  # fmt: skip
 

@@ -40,6 +40,26 @@ CASES: dict[str, list[Any]] = {
     "half a character": with_(300, '{"id": 5, "text": "\\ud83d", "label": "y"}'),
     "text among numbers": with_(300, {"id": "A-1", "text": "fine", "label": "y"}),
     "a fraction among whole numbers": with_(300, {"id": 1.5, "text": "fine", "label": "y"}),
+    "a number of many digits": with_(300, {"id": 12345678901234567890123, "text": "fine", "label": "y"}),
+    "digits a fraction cannot hold": with_(
+        300,
+        {"id": 9007199254740993, "text": "fine", "label": "y"},
+        *ROWS[:200],
+        {"id": 1.5, "text": "fine", "label": "y"},
+    ),
+    "a fraction before such digits": with_(
+        250,
+        {"id": 1.5, "text": "fine", "label": "y"},
+        *ROWS[:200],
+        {"id": 9007199254740993, "text": "fine", "label": "y"},
+    ),
+    "NaN among numbers": with_(
+        300,
+        '{"id": NaN, "text": "fine", "label": "y"}',
+        '{"id": 1.5, "text": "a", "label": "n"}',
+        '{"id": -Infinity, "text": "b", "label": "n"}',
+    ),
+    "true among numbers": with_(300, {"id": True, "text": "fine", "label": "y"}),
     "a new column": with_(300, {"id": 1, "text": "fine", "label": "y", "source": "web"}),
     "numbers where text stood": with_(300, {"id": 1, "text": 17, "label": "y"}),
 }
@@ -56,7 +76,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le", "utf-32-be"])
 def test_in_pieces_as_whole(
     workspace: Workspace, put: Put, small_pieces: Callable[[], None], name: str, encoding: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.data import clean, library, nearby
+from workbench.data.export import export
 from workbench.data.step import CLEANING, View, replay
 from workbench.data.table import Table
 
@@ -101,6 +103,15 @@ def test_a_step_that_needs_a_role_says_which(kind: str) -> None:
         ("mask_private", {}, "card 4111 1111 1111 1111, order 4111111111111112", "card <CARD>, order 4111111111111112"),
         ("mask_private", {"mask": "[{kind}]"}, "at 192.168.1.7 not 999.1.1.1", "at [IP] not 999.1.1.1"),
         ("mask_private", {}, "key sk-abcdefghijklmnop1234", "key <SECRET>"),
+        ("mask_private", {}, "010-62345678, 0755-26543210 or 555.123.4567", "<PHONE>, <PHONE> or <PHONE>"),
+        ("mask_private", {}, "电话１３８１２３４５６７８。SSN 123-45-6789, not 2023-12-1234", "电话<PHONE>。SSN <ID>, not 2023-12-1234"),
+        ("mask_private", {}, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N x", "<SECRET> x"),
+        ("mask_private", {}, "github_pat_11ABCDEFG0abcdefghijkl_mnop", "<SECRET>"),
+        ("mask_private", {}, "-----BEGIN RSA PRIVATE KEY-----\nA: 4,B\nMIIE\n-----END RSA PRIVATE KEY----- end", "<SECRET> end"),
+        ("mask_private", {}, "password=hunter2 密码：abc123 Password: required", "password=<SECRET> 密码：<SECRET> Password: required"),
+        ("mask_private", {}, "version 1.2.3.4, v1.2.3.4, 版本：1.2.3.4, host 1.2.3.4", "version 1.2.3.4, v1.2.3.4, 版本：1.2.3.4, host <IP>"),
+        ("strip_markup", {}, "<b>bold</b> <![x]> rest", "bold <![x]> rest"),
+        ("strip_markup", {}, "<b>bold</b> <!-- a < b --> <a title='x'>rest</a>", "bold  rest"),
         ("regex_replace", {"pattern": r"\[(\d+)\]", "replacement": r"(\1)"}, "see [12]", "see (12)"),
         ("template", {"template": "{label} – {text} ${x.__class__}", "into": "text"}, "hi", None),
         ("template", {"template": "{label} – {text}", "into": "text"}, "hi", "good – hi"),
@@ -126,6 +137,60 @@ def test_text_that_was_read_as_gbk_comes_back() -> None:
 def test_of_equal_rows_the_first_stays() -> None:
     made = after("exact_duplicates", [*rows("Good film.", "good  FILM", "other", "", ""), *rows("!!!", "???")])
     assert [row["text"] for row in made] == ["Good film.", "other", "", "", "!!!", "???"]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["2+3? 2*3?", "1.5 15", "-5 5", "C++ C#", "C C++", "a<b a>b", "😀 😡", "कि की", "1,5 15", "12:30 1230", "0% 0"],
+)
+def test_symbols_signs_and_vowels_make_another_text(pair: str) -> None:
+    one, other = pair.split(" ")
+    assert len(after("exact_duplicates", rows(one, other))) == 2
+    assert len(after("exact_duplicates", rows(f"Great {one}", f"Great {other}"))) == 2
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["你好！|你好", "你好，世界|你好 世界", "don't|don’t", "“ＡＢＣ”|abc", "Hi, you!|hi  you", "我爱 NLP。|我爱NLP"],
+)
+def test_width_case_spaces_and_punctuation_make_none(pair: str) -> None:
+    assert len(after("exact_duplicates", rows(*pair.split("|")))) == 1
+
+
+def test_a_row_without_a_label_is_no_conflict() -> None:
+    given = [*rows("same", "same", label=""), *rows("same", label="a")]
+    assert after("conflicting_labels", given) == given
+    assert after("conflicting_labels", [*given, *rows("C++", label="a"), *rows("C#", label="b")])[3:] != []
+
+
+def test_many_labels_are_merged_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import opencc
+
+    from workbench.data.cleaning import merge_variants
+
+    made: list[str] = []
+    real = opencc.OpenCC
+    monkeypatch.setattr(opencc, "OpenCC", lambda name: made.append(name) or real(name))
+    merge_variants._simplifier.cache_clear()
+    after("merge_variants", [row for number in range(50) for row in rows("a", label=f"標籤{number}")])
+    assert made == ["t2s"]
+
+
+MARKS = ["[", "![", "**a ", "[a](", "[a](x", "<b><a ", "<b><!--", "<b><a b='", "<b></", "<b><?"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_text_of_nothing_but_marks_takes_no_time(mark: str) -> None:
+    begin = time.process_time()
+    after("strip_markup", rows("<b>x</b>" + mark * (80_000 // len(mark))), markdown=True)
+    assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize("mark", [".", "a@", "1-", "eyJ-", "password = ", "-----BEGIN PRIVATE KEY-----"])
+def test_looking_for_secrets_takes_no_time(mark: str) -> None:
+    begin = time.process_time()
+    after("mask_private", rows(mark * (80_000 // len(mark))))
+    assert time.process_time() - begin < 2
 
 
 def test_labels_are_renamed_merged_and_made_even() -> None:
@@ -206,6 +271,38 @@ def test_lengths_and_languages_are_bounded() -> None:
     assert "short" in [row["text"] for row in after("language_filter", given, keep="latin")]
 
 
+SAID = {
+    "en": ["The weather was fine and we walked along the river.", "I do not know what you would like to eat.", "This film is not as good as they say."],
+    "fr": ["Le temps était beau et nous avons marché le long de la rivière.", "Je ne sais pas ce que vous voulez manger.", "C'est un très bon film avec une belle histoire."],
+    "de": ["Das Wetter war schön und wir gingen am Fluss entlang.", "Ich weiß nicht, was Sie essen wollen.", "Der Film ist nicht so gut, wie alle sagen."],
+    "es": ["El tiempo era bueno y caminamos por el río.", "No sé qué quieres comer hoy.", "Esta película es muy buena, pero el final no me gustó."],
+    "pt": ["O tempo estava bom e nós caminhamos ao longo do rio.", "Eu não sei o que você quer comer.", "Este filme não é tão bom como dizem."],
+    "it": ["Il tempo era bello e abbiamo camminato lungo il fiume.", "Non so che cosa vuoi mangiare.", "Questo film non è così bello come dicono, ma mi piace."],
+    "nl": ["Het weer was mooi en we liepen langs de rivier.", "Ik weet niet wat je wilt eten.", "Deze film is niet zo goed als ze zeggen."],
+    "id": ["Cuaca sangat baik dan kami berjalan di tepi sungai.", "Saya tidak tahu apa yang anda mau makan.", "Film ini tidak sebagus yang mereka katakan."],
+    "tr": ["Hava çok güzeldi ve nehir boyunca yürüdük.", "Ne yemek istediğini bilmiyorum.", "Bu film söyledikleri kadar iyi değil."],
+    "vi": ["Thời tiết rất đẹp và chúng tôi đi dọc theo sông.", "Tôi không biết bạn muốn ăn gì.", "Bộ phim này không hay như người ta nói."],
+    "ru": ["Погода была хорошая, и мы гуляли вдоль реки.", "Я не знаю, что вы хотите есть.", "Этот фильм не так хорош, как они говорят."],
+    "uk": ["Погода була гарна, і ми гуляли вздовж річки.", "Я не знаю, що ви хочете їсти.", "Цей фільм не такий добрий, як вони кажуть."],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", SAID)
+def test_languages_of_one_script_are_told_apart(language: str) -> None:
+    given = rows(*(said for each in SAID.values() for said in each), "Tokyo 2020", "12345", "这是一段中文")
+    kept = [row["text"] for row in after("language_filter", given, keep=language)]
+    assert kept == [*SAID[language], "Tokyo 2020", "12345"]
+
+
+def test_a_ready_made_list_of_words_is_a_beginning() -> None:
+    given = rows("Read more about it", "请扫码关注我们", "a damn fine film", "a fine film")
+    assert [row["text"] for row in after("word_list", given, listed="boilerplate")] == [
+        "a damn fine film",
+        "a fine film",
+    ]
+    assert len(after("word_list", given, listed="swearing", words="film")) == 2
+
+
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 900)]
 WORDS = ["lamp", "sea", "stone", "rain", "boat", "sleep", "blue", "rope", "door", "light", "friend", "paper", "wind", "yellow", "bread", "market", "story", "river", "cloud", "green", "table", "window", "garden", "music", "water", "morning", "evening", "silver", "forest", "winter", "summer", "silent", "letter", "bridge", "candle", "pocket"]  # fmt: skip
 
@@ -240,11 +337,70 @@ def test_planted_near_duplicates_are_found_in_both_languages(language: str) -> N
     assert strangers == []
 
 
+def test_a_shared_template_hides_no_twin_and_costs_no_time() -> None:
+    dice, begin = (
+        random.Random(4),
+        "Write a short note to a friend about the following words, be kind and do not forget to end: " * 2,
+    )
+    base = [begin + " ".join(dice.choices(WORDS, k=40)) + str(dice.random()) for _ in range(1500)]
+    twins = [f"{said} {dice.choice(WORDS)}" for said in base[:300]]
+    started = time.process_time()
+    found = nearby.groups([*base, *twins], 0.95)
+    assert time.process_time() - started < 4
+    pairs = {(group[0], place) for group in found for place in group[1:]}
+    assert sum((place, 1500 + place) in pairs for place in range(300)) >= 0.97 * 300
+
+
 def test_a_pattern_that_would_never_end_is_stopped() -> None:
     with pytest.raises(UserError, match="pattern"):
         after("regex_replace", rows("a" * 40 + "!"), pattern=r"(a|aa)+$", replacement="")
     with pytest.raises(UserError, match="pattern"):
         after("regex_replace", rows("a"), pattern="(", replacement="")
+
+
+BOMBS = ["(((a{999}){999}){999}){9}", "(((a{1,999}){999}){999}){9}", "(?x)((a #c\n{999} #d\n{999}){999})", "a" * 3000]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_pattern_is_weighed_before_it_is_compiled(bomb: str) -> None:
+    with pytest.raises(UserError, match="multiply") as caught:
+        after("regex_replace", rows("a"), pattern=bomb)
+    assert "相乘过大" in caught.value.text.zh
+    with pytest.raises(UserError, match=r"multiply|write a formula"):
+        after("expression", rows("a"), expression=f"matches(text, {bomb!r})")
+    assert len(after("regex_replace", rows("12-34"), pattern=r"(\d{2}-){1,20}\p{N}{2}")) == 0
+
+
+WRONG = [
+    ("2 ** 3", "operator is not allowed", "不允许使用此运算符"),
+    ("foo(1)", "unknown function foo", "未知的函数 foo"),
+    ("nope + 1", "no column nope", "没有“nope”列"),
+    ('"%9000000000d" % 1', "do not go together", "类型不符"),
+    ('replace("a" * 90000, "", "b" * 90000)', "too long", "过长"),
+    ('matches(text, "(a")', "at character 3", "缺少右括号"),
+    ("1 / 0", "division by zero", "除数为零"),
+    ("length(", "not written as a formula", "不是公式"),
+]
+
+
+@pytest.mark.parametrize(("formula", "en", "zh"), WRONG)
+def test_what_is_wrong_with_a_formula_is_said_plainly(formula: str, en: str, zh: str) -> None:
+    with pytest.raises(UserError, match=en) as caught:
+        after("expression", rows("good"), expression=formula)
+    assert zh in caught.value.text.zh
+    assert "ast." not in caught.value.text.en
+
+
+def test_a_number_that_is_none_is_nothing() -> None:
+    assert after("expression", rows("a"), expression="number('nan')", into="size")[0]["size"] is None
+    assert after("expression", rows("a"), expression="7 % 4", into="size")[0]["size"] == 3
+
+
+def test_nan_is_no_json_when_it_is_exported(workspace: Workspace, tmp_path: Path) -> None:
+    given = [{"text": "a", "size": float("nan")}, {"text": "b", "size": 1.5}]
+    made = library.save(workspace, "sizes", Table(["text", "size"], given), {"text": "text"})
+    lines = export(made, tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["size"] for line in lines] == [None, 1.5]
 
 
 @pytest.mark.parametrize(

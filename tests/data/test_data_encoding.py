@@ -26,6 +26,8 @@ WRITTEN = [
     ("utf-16-be", b"\xfe\xff", "utf-16-be"),
     ("utf-16-le", b"", "utf-16-le"),
     ("utf-16-be", b"", "utf-16-be"),
+    ("utf-32-le", b"", "utf-32-le"),
+    ("utf-32-be", b"", "utf-32-be"),
     ("utf-32-le", b"\xff\xfe\0\0", "utf-32-le"),
     ("utf-32-be", b"\0\0\xfe\xff", "utf-32-be"),
 ]
@@ -37,6 +39,21 @@ def test_even_a_tiny_chinese_file_is_read_right(text: str, codec: str, mark: byt
     found = decode(mark + text.encode(codec), "x.csv")
     assert (found.text, found.encoding) == (text, named)
     assert (found.warning is None) == (named == "utf-8")
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["这是一个很好的酒店，我们一定会再来，一次又一次。", "文本，标签\n第一次一个人去北京，一切都好。\n" * 20]
+)
+def test_chinese_in_utf_16_without_a_mark_and_hardly_an_ascii_sign(text: str, codec: str) -> None:
+    found = decode(text.encode(codec), "x.csv")
+    assert (found.text, found.encoding) == (text, codec)
+
+
+@pytest.mark.parametrize("codec", ["utf-32-le", "utf-32-be"])
+def test_english_in_utf_32_without_a_mark(codec: str) -> None:
+    found = decode("text,label\na fine day 😀,yes\n".encode(codec), "x.csv")
+    assert (found.text, found.encoding) == ("text,label\na fine day 😀,yes\n", codec)
 
 
 @pytest.mark.parametrize(

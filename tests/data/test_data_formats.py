@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,35 @@ def test_a_workbook(put: Put) -> None:
         read_table(put("b.xlsx", book([])))
     with pytest.raises(UserError, match="damaged"):
         read_table(put("c.xlsx", book([["a", "b"], [1, 2]])[:-40]))
+
+
+def test_a_cell_far_out_takes_no_time(put: Put) -> None:
+    import openpyxl
+
+    made, begin = openpyxl.Workbook(), time.process_time()
+    for row in (["text", "label"], ["good", 1], ["bad", 0]):
+        made.active.append(row)
+    made.active.cell(200_000, 2, 1)
+    target = io.BytesIO()
+    made.save(target)
+    assert read_table(put("a.xlsx", target.getvalue())).lines == [2, 3, 200_000]
+    made.active.cell(200_000, 16_384, "x")
+    made.save(target := io.BytesIO())
+    with pytest.raises(UserError, match="column 16,384"):
+        read_table(put("b.xlsx", target.getvalue()))
+    assert time.process_time() - begin < 10
+
+
+def test_a_parquet_file_of_many_equal_rows_is_refused(put: Put) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    target, rows = io.BytesIO(), pa.nulls(1_000_000, pa.string()).fill_null("the same")
+    with pq.ParquetWriter(target, pa.schema([("text", pa.string())])) as writer:
+        for _ in range(11):
+            writer.write_table(pa.table({"text": rows}))
+    with pytest.raises(UserError, match="11,000,000 rows"):
+        read_table(put("a.parquet", target.getvalue()))
 
 
 @pytest.mark.parametrize("stream", [True, False])

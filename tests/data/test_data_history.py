@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,6 @@ from workbench.core.workspace import Workspace
 from workbench.data import annotate, clean, exchange, frame, intake, library
 from workbench.data import history as module
 from workbench.data.history import History
-from workbench.data.log import Entry
 from workbench.data.log import Entry
 from workbench.data.step import CLEANING
 from workbench.data.table import Table
@@ -375,101 +373,6 @@ def test_an_edit_of_an_added_row_or_a_missing_column_is_missing_elsewhere(worksp
     intake.import_file(
         workspace, put("w.csv", "text\n" + "\n".join(line.split(",")[0] for line in LINES) + "\n"), "bare"
     )
-    told = exchange.replayed(History(workspace, "bare"), exchange.read_log(path))
-    assert told["entries"][-1]["missing"] == 2
-
-
-def test_a_formula_changes_what_it_says(days: History) -> None:
-    days.step({"kind": "expression", "expression": "length(text) % 2", "into": "n"})
-    effect = days.step({"kind": "expression", "expression": "n > 0", "into": "n"})
-    assert {type(row["n"]) for row in days.state().rows} == {bool}
-    assert effect.facts()["changed"] == 32
-
-
-def test_redo_goes_the_way_one_came_back(days: History) -> None:
-    for text in ("one", "two"):
-        days.edit(0, "text", text)
-    first, second = (entry.seq for entry in days.log.line())
-    days.go(first)
-    days.edit(1, "text", "another line")
-    days.go(second)
-    days.undo()
-    assert days.redo()
-    assert days.log.head() == second
-    days.go(0)
-    assert days.redo()
-    assert days.redo()
-    assert days.log.head() == second
-
-
-def test_what_was_done_with_one_press_is_undone_with_one(days: History) -> None:
-    days.label(range(10), "odd", "Ann")
-    days.edit(0, "text", "edited")
-    assert days.undo()
-    assert [row["label"] for row in days.state().rows].count("odd") == 10
-    assert days.undo()
-    assert (days.log.head(), days.undo()) == (0, False)
-    assert days.redo()
-    assert [row["label"] for row in days.state().rows].count("odd") == 10
-
-
-def test_a_step_is_done_on_the_rows_as_they_are_when_it_is_written(workspace: Workspace, days: History) -> None:
-    """Another tab edits a row while the step works: neither gets lost."""
-    once: list[int] = []
-
-    def meanwhile(state: Any) -> Any:
-        if not once:
-            once.append(History(workspace, "days").log.add(Entry("edit", {"column": "text", "value": "by  another", "was": ""}, 2)))  # fmt: skip
-        return state
-
-    days.step({"kind": "whitespace"}, seen=meanwhile)
-    assert [entry.kind for entry in days.log.line()] == ["edit", "step"]
-    assert texts(days)[2] == "by another"
-
-
-def test_readers_see_every_acknowledged_label_while_others_write(workspace: Workspace, days: History) -> None:
-    board, ended = annotate.open_board(workspace, "days", "Ann"), threading.Event()
-
-    def write() -> None:
-        for number in range(150):
-            board.save(number % 30, {"label": f"l{number}"}, f"c{number}")
-        ended.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    lengths = []
-    while not ended.is_set():
-        lengths.append(len(History(workspace, "days").log.line()))
-        days.log.after(0)
-    writer.join()
-    assert lengths == sorted(lengths)
-    assert len(days.log.line()) == 150
-
-
-def test_work_that_is_no_version_yet_becomes_one_before_one_goes_elsewhere(workspace: Workspace, days: History) -> None:
-    days.label(range(20), "odd", "Ann")
-    made = clean.keep(workspace, clean.try_out(clean.at_hand(workspace, "days"), [{"kind": "exact_duplicates"}]))
-    assert [row["label"] for row in made.rows()].count("odd") == 20
-    days.label(range(20), "even", "Bo")
-    clean.go_back(workspace, "days", 1)
-    kept = [[row["label"] for row in version.rows()].count("even") for version in library.versions(workspace, "days")]
-    assert max(kept) == 20
-
-
-def test_an_edit_of_an_added_row_or_a_missing_column_is_missing_elsewhere(workspace: Workspace, put: Put, tmp_path: Path, days: History) -> None:  # fmt: skip
-    days.step({"kind": "balance", "how": "up"})
-    added = next(number for number in days.state().ids if number >= 32)
-    days.edit(added, "text", "an added row")
-    days.edit(0, "label", "changed")
-    path = tmp_path / "log.json"
-    path.write_text(json.dumps(exchange.exported(days)), encoding="utf-8")
-    lines = [f"other {n},{'good' if n % 2 else 'bad'}" for n in range(60)]
-    intake.import_file(workspace, put("o.csv", "text,label\n" + "\n".join(lines) + "\n"), "other")
-    other = History(workspace, "other")
-    told = exchange.replayed(other, exchange.read_log(path))
-    assert told["entries"][-1] == {"ok": False, "kind": "edit", "done": 0, "missing": 2}
-    assert not any("added" in row["text"] for row in other.state().rows)
-    intake.import_file(workspace, put("w.csv", "text\n" + "\n".join(line.split(",")[0] for line in LINES) + "\n"), "bare")
     told = exchange.replayed(History(workspace, "bare"), exchange.read_log(path))
     assert told["entries"][-1]["missing"] == 2
 

@@ -98,6 +98,15 @@ def test_a_failing_hub_leaves_nothing(workspace: Workspace, glue: Hub, fault: An
     assert list(workspace.datasets.iterdir()) == []
 
 
+def test_refused_rows_of_a_hub_dataset_are_kept(workspace: Workspace, hub: Hub) -> None:
+    put(hub, "cy/films", "train.jsonl", reviews(4))
+    path = hub.root / "datasets/cy/films/train.jsonl"
+    path.write_text(path.read_text() + '\n{"sentence": broken}\n')
+    made = fetched(workspace, "cy/films")
+    told = json.loads((made.dataset.folder / intake.REFUSED).read_text())
+    assert (told["file"], told["line"], told["row"]) == ("cy/films", 5, '{"sentence": broken}')
+
+
 def test_stopped_on_the_way_nothing_is_left(workspace: Workspace, glue: Hub) -> None:
     steps = hubset.fetching(workspace, hubset.Wish("glue/sst2"), "mine")
     assert 0 < next(steps) <= 1

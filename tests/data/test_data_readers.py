@@ -111,6 +111,12 @@ def test_ragged_and_unclosed_rows_are_refused_with_their_line(put: Put) -> None:
     assert [item.line for item in table.refused] == [3, 4, 6]
     assert [row["text"] for row in table.rows] == ["good", "fine", "ok", "well", "yes"]
     assert all(item.reason.en and item.reason.zh for item in table.refused)
+    assert [item.raw for item in table.refused] == ["bad, really,0", '"never closed,1', ""]
+
+
+def test_a_ragged_row_of_several_lines_is_kept_as_it_stands(put: Put) -> None:
+    table = read_table(put("a.csv", 'text,label\r\ngood,1\r\n"two\r\nlines",0,more\r\n\r\nfine,1\r\nalone'))
+    assert [(item.line, item.raw) for item in table.refused] == [(3, '"two\r\nlines",0,more'), (7, "alone")]
 
 
 def test_a_broken_json_line_is_refused_the_rest_kept(put: Put) -> None:

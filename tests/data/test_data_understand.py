@@ -9,7 +9,7 @@ from places import ROOT
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
-from workbench.data import library, understand
+from workbench.data import library, profile, understand
 from workbench.data.table import Table
 
 LUMO = ROOT / "assets/models/lumo"
@@ -66,6 +66,24 @@ def test_the_map_keeps_themes_apart(mixed: library.Dataset) -> None:
     assert len(han) == 1
     assert not han & (food | sea)
     assert all(found.names)
+
+
+def test_a_large_file_sorted_by_label_shows_every_label(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "PART", 60)
+    rows = [{"text": " ".join((FOOD if n < 200 else SEA)[n % 5 :]) + f" {n}", "label": n // 100} for n in range(300)]
+    rows[250]["text"] = "word " * 900
+    made = library.save(workspace, "sorted", Table(["text", "label"], rows), {"text": "text", "label": "label"})
+    found = understand.look(made)
+    assert found.profile.labels == {"0": 100, "1": 100, "2": 100}
+    assert found.profile.rows == 60
+    assert understand.look(made).texts == found.texts
+    looked = [place for place, text in enumerate(found.texts) if text]
+    assert len(looked) == 60
+    assert min(looked) < 100 < 200 < max(looked)
+    assert all(found.texts[place] == rows[place]["text"].strip() for place in looked)
+    assert found.map is not None
+    assert set(found.map.places) <= set(looked)
+    assert all(text == rows[place]["text"].strip() for place, _, text in found.odd)
 
 
 @pytest.mark.parametrize("texts", [["a"], ["", ""], ["1 2 3"] * 5, ["same words"] * 9])

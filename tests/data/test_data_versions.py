@@ -12,6 +12,7 @@ from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data import clean, compare, divide, export, intake, library
+from workbench.data.table import Table
 
 Put = Callable[..., Path]
 NASTY = ["=1+1", "他说“好”, 真的", 'a "quoted" word', "two\nlines", " 👨🏻‍🚒 ", "007", "NA", "tab\there"]
@@ -53,6 +54,68 @@ def test_every_way_marks_rows_and_nothing_is_lost(workspace: Workspace, days: st
 def test_the_same_seed_the_same_rows(workspace: Workspace, days: str) -> None:
     first, again, other = (divide.divide(workspace, days, "random", "", 0.2, seed) for seed in (1, 1, 2))
     assert first.meta["sha256"] == again.meta["sha256"] != other.meta["sha256"]
+
+
+def put_rows(workspace: Workspace, rows: list[dict[str, object]], **roles: str) -> str:
+    library.save(workspace, "rows", Table(list(rows[0]), rows), {"text": "text", **roles})
+    return "rows"
+
+
+DATES = [
+    ["12/31/2022", "01/15/2023", "02/01/2023", "11/30/2022"],
+    ["31.12.2022", "15.01.2023", "01.02.2023", "30.11.2022"],
+    ["31/12/2022 9:05 PM", "15/01/2023", "01/02/2023", "30/11/2022"],
+    ["2022年12月31日", "2023年1月15日", "2023年9月5日 10:30", "2022年9月30日"],
+    ["2022/12/31", "2023-1-15", "2023-02-01T00:00:00Z", "2022-9-30"],
+    ["Dec 31, 2022", "15 January 2023", "Feb 1 2023", ""],
+    ["2022-12-31", "1673740800", "1675209600000", "2021"],
+    ["31", "115", "201", "-5"],
+]
+
+
+@pytest.mark.parametrize("dates", DATES, ids=str)
+def test_dates_are_put_in_order_however_they_are_written(workspace: Workspace, dates: list[str]) -> None:
+    name = put_rows(workspace, [{"text": f"day {n}", "when": date} for n, date in enumerate(dates)])
+    assert [row["split"] == "train" for row in divide.divide(workspace, name, "time", "when", 0.25).rows()] == [
+        *(True, True, False, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [["1/2/2023", "3/4/2023"], ["13/1/2023", "1/13/2023"], ["2023-01-01", "soon"], ["2023-13-01", "2023-01-01"]],
+)
+def test_a_time_that_cannot_be_read_is_said(workspace: Workspace, dates: list[str]) -> None:
+    name = put_rows(workspace, [{"text": f"day {n}", "when": date} for n, date in enumerate(dates)])
+    with pytest.raises(UserError, match="when"):
+        divide.divide(workspace, name, "time", "when")
+
+
+@pytest.mark.parametrize("way", ["stratified", "random"])
+def test_copies_of_a_text_stay_on_one_side(workspace: Workspace, way: str) -> None:
+    rows = [{"text": f"day {n % 60}{'!' * (n // 60)}", "label": "ab"[n % 60 % 3 == 0]} for n in range(180)]
+    name = put_rows(workspace, rows, label="label")
+    made = divide.divide(workspace, name, way, "", 0.2).rows()
+    sides = {mark: {row["text"].rstrip("!") for row in made if row["split"] == mark} for mark in ("train", "heldout")}
+    assert not sides["train"] & sides["heldout"]
+    assert sum(row["split"] == "heldout" for row in made) == 36
+    if way == "stratified":
+        assert Counter(row["label"] for row in made if row["split"] == "heldout") == {"a": 24, "b": 12}
+    same = put_rows(workspace, [{"text": "the same", "label": "a"}] * 9, label="label")
+    with pytest.raises(UserError, match="say the same"):
+        divide.divide(workspace, same, way)
+
+
+def test_rows_held_out_by_the_dataset_itself_stay_so(workspace: Workspace) -> None:
+    rows = [{"text": f"day {n * 7}", "part": "test" if n % 5 == 0 else "train"} for n in range(50)]
+    name = put_rows(workspace, rows, part="split")
+    for share, drawn in ((0.5, 20), (0.1, 4)):  # the second split draws its own rows anew
+        made = divide.divide(workspace, name, "random", "", share)
+        assert all(row["split"] == "test" for row in made.rows() if row["part"] == "test")
+        assert Counter(row["split"] for row in made.rows()) == {"train": 40 - drawn, "heldout": drawn, "test": 10}
+    gone = put_rows(workspace, [{"text": f"day {n}", "part": "test"} for n in range(9)], part="split")
+    with pytest.raises(UserError, match="held out already"):
+        divide.divide(workspace, gone, "random")
 
 
 def test_the_usual_part() -> None:

@@ -81,8 +81,8 @@ def _copies(table: Table, roles: dict[str, str]) -> Iterator[Text]:
     found = profile(table.rows, roles)
     if found.duplicates > MANY * found.rows:
         yield Text(
-            f"{found.duplicates:,} of {found.rows:,} rows have a text that occurs more than once; cleaning can drop them",
-            f"{found.rows:,} 行中有 {found.duplicates:,} 行的文字重复出现；可在清洗中去除",
+            f"{found.duplicates:,} of {found.rows:,} rows repeat the text of an earlier row; cleaning can drop them",
+            f"{found.rows:,} 行中有 {found.duplicates:,} 行与前面某行的文字相同；可在清洗中去除",
         )
     if found.overlap:
         yield Text(

@@ -25,12 +25,15 @@ LARGE = 64 << 20
 """Bytes from which on a file is read in pieces."""
 BLOCK = 8 << 20
 HEAD = 1 << 20
+PEEK = 1000
 KEPT = 10_000
 """Refused rows that are kept word for word; those beyond are only counted."""
 LONGEST = 10_000_000
 """Bytes of one line at most; a longer one is a broken file, not a text to learn from."""
 LONG_LINE = "\x1etoo long"
 """Stands for such a line, which is refused."""
+EXACT = 1 << 53
+"""Up to here a fraction's 64 bits hold every whole number."""
 _SPACES = np.isin(np.arange(256), [*range(9, 14), *range(28, 33), 0xC2, 0xE1, 0xE2, 0xE3])
 """Bytes with which a white space of Unicode can begin, in UTF-8."""
 NEEDED = ("text", "prompt", "response", "messages")
@@ -122,7 +125,8 @@ def start(path: Path) -> bytes:
 def head(path: Path) -> tuple[str, Text | None, bytes]:
     """The encoding of a large file, what to say of it, and its first whole lines as bytes."""
     first = start(path)
-    first = first[: first.rfind(b"\n") + 1] or first
+    if b"\0" not in first[:PEEK]:  # where characters have several bytes, the one after a line end may be half of one
+        first = first[: first.rfind(b"\n") + 1] or first
     found = decode(first, path.name)
     return found.encoding.removesuffix("-sig"), found.warning, first
 
@@ -206,9 +210,14 @@ def _fit(rows: list[dict[str, Any]], schema: Any) -> Any:
                 raise TypeError(item.name)  # and drop the keys it does not know
             arrays.append(array)
         except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-            wide = pa.float64() if item.type == pa.int64() and all(isinstance(x, (int, float, type(None))) for x in values) else pa.string()  # fmt: skip
+            wide = pa.float64() if item.type == pa.int64() and all(map(_halves, values)) else pa.string()
             raise _Wider(schema.set(place, pa.field(item.name, wide))) from error
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _halves(value: Any) -> bool:
+    """Whether a value loses nothing in a column of fractions."""
+    return type(value) in (float, type(None)) or (type(value) is int and abs(value) <= EXACT)
 
 
 def _takes(kind: Any) -> set[type]:

@@ -17,6 +17,10 @@ from workbench.core.text import Text
 MARK = "\udcff"
 """Stands for bytes that could not be decoded; rows that hold it are refused later, with their line."""
 SAMPLE = 1 << 16
+PLANES = 16
+"""The second byte of a character in UTF-32 is at most this."""
+SURE = 0.55
+"""From this score on a decode is what people write."""
 CHINESE = ("gb18030", "cp950")
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
@@ -53,7 +57,7 @@ class Decoded:
 
 def decode(data: bytes, name: str) -> Decoded:
     """Decode the bytes of the file `name`; UserError when they are no text."""
-    for attempt in (_by_mark, _by_nuls, _utf8, _western, _chinese, _by_normalizer):
+    for attempt in (_by_mark, _by_nuls, _utf8, _utf16, _western, _chinese, _by_normalizer):
         found = attempt(data)
         if found is not None:
             return found
@@ -82,17 +86,32 @@ def _by_mark(data: bytes) -> Decoded | None:
 
 
 def _by_nuls(data: bytes) -> Decoded | None:
-    """UTF-16 without a mark: ASCII commas and line ends leave a NUL in every second place, on one side only."""
+    """UTF-32 and UTF-16 without a mark. In UTF-32 a NUL begins or ends every character; in UTF-16 ASCII commas and line ends leave a NUL
+    in every second place, on one side only."""
     head = data[:SAMPLE]
+    for codec, label, outer, inner in (("utf-32-le", "UTF-32 LE", 3, 2), ("utf-32-be", "UTF-32 BE", 0, 1)):
+        if data and len(data) % 4 == 0 and not any(head[outer::4]) and max(head[inner::4]) <= PLANES:
+            return _strictly(data, codec, label)
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if not even and not odd:
-        return None
-    if len(data) % 2 == 0 and min(even, odd) * 10 <= max(even, odd):
+    if (even or odd) and min(even, odd) * 10 <= max(even, odd):
         codec, label = ("utf-16-le", "UTF-16 LE") if odd > even else ("utf-16-be", "UTF-16 BE")
-        text = data.decode(codec, "workbench-mark")
-        if not _ODD.search(text):
-            return Decoded(text, codec, _read_as(label))
+        return _strictly(data, codec, label) if len(data) % 2 == 0 else None
     return None
+
+
+def _strictly(data: bytes, codec: str, label: str) -> Decoded | None:
+    text = data.decode(codec, "workbench-mark")
+    return None if _ODD.search(text) else Decoded(text, codec, _read_as(label))
+
+
+def _utf16(data: bytes) -> Decoded | None:
+    """Chinese in UTF-16 without a mark, where NULs tell nothing (一 has one too): read the wrong way round it is no Chinese."""
+    if len(data) % 2:
+        return None
+    head = data[:SAMPLE]
+    scores = {codec: _score(head, codec) for codec in ("utf-16-le", "utf-16-be")}
+    codec = max(scores, key=lambda name: scores[name])
+    return _strictly(data, codec, f"UTF-16 {codec[-2:].upper()}") if scores[codec] >= SURE else None
 
 
 def _utf8(data: bytes) -> Decoded | None:
@@ -150,7 +169,7 @@ def _chinese(data: bytes) -> Decoded | None:
     sample = _sample(data)
     scores = {codec: _score(sample, codec) for codec in CHINESE}
     codec = max(scores, key=lambda name: scores[name])
-    sure = 0.55 if len(sample) > 200 else 0.2
+    sure = SURE if len(sample) > 200 else 0.2
     if scores[codec] < sure:
         return None
     return _named(data, codec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,16 @@ def _pieces(dataset: Dataset) -> Any:
 
 def _jsonl(dataset: Dataset, stream: Any) -> None:
     for row in _pieces(dataset):
-        stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        stream.write(json.dumps(_finite(row), ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity are no JSON: they become nothing."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return list(map(_finite, value)) if isinstance(value, list) else value
 
 
 def _csv(dataset: Dataset, stream: Any) -> None:

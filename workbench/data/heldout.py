@@ -1,8 +1,13 @@
-"""Which rows are held out: by chance, by label alike, in groups that stay together, by time; told in a column `split`."""
+"""Which rows are held out: by chance, by label alike, in groups that stay together, by time; told in a column `split`.
+
+Rows that a dataset holds out by itself stay held out, with their own mark; only those drawn here are drawn anew by a later split.
+Copies of one text stay on one side, or the held-out rows would be known from training.
+"""
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +16,7 @@ from workbench.core.errors import UserError
 from workbench.core.text import Text
 from workbench.data import nearby
 from workbench.data.dataset import SPLIT
+from workbench.data.moments import moments
 from workbench.data.split import split
 from workbench.data.step import Row, View
 from workbench.data.values import as_text
@@ -24,6 +30,8 @@ WAYS = {
 SHARE, FEWEST, MOST = 0.05, 16, 2000
 """The usual held-out part: 5 %, but at least 16 rows and at most 2,000."""
 ALIKE = 0.8
+DRAWN = "heldout"
+"""The mark of rows held out here; a dataset's own are called validation, test …"""
 
 
 def usual(rows: int) -> int:
@@ -53,14 +61,28 @@ def hold_out(rows: Sequence[Row], view: View, wish: Mapping[str, Any]) -> Held:
         )
     if by:
         view.check(by)
-    wanted = max(1, round(len(rows) * share)) if share else usual(len(rows))
-    held = _held(rows, view, way, by, (wanted, seed))
-    marked: list[Row | Text] = [
-        {**row, SPLIT: "validation" if place in held else "train"} for place, row in enumerate(rows)
-    ]
+    own = _own(rows, view)
+    free = [place for place in range(len(rows)) if place not in own]
+    if len(free) < 2:
+        raise UserError(
+            "Fewer than two rows are not held out already; nothing is left to split. Take the role split from its column first.",
+            "未留出的行不足两行，无法再划分。请先取消该列的 split 角色。",
+            field="split",
+        )
+    wanted = max(1, round(len(free) * share)) if share else usual(len(free))
+    drawn = {free[place] for place in _held([rows[place] for place in free], view, way, by, (wanted, seed))}
+    marks = {**dict.fromkeys(drawn, DRAWN), **own}
+    marked: list[Row | Text] = [{**row, SPLIT: marks.get(place, "train")} for place, row in enumerate(rows)]
     others = {column: role for column, role in view.roles.items() if role != SPLIT}
-    value = {"way": way, "by": by, "share": share, "seed": seed, "heldout": len(held)}
+    value = {"way": way, "by": by, "share": share, "seed": seed, "heldout": len(marks)}
     return Held(marked, value, (SPLIT,), {**others, SPLIT: SPLIT})
+
+
+def _own(rows: Sequence[Row], view: View) -> dict[int, str]:
+    """Place → mark of the rows that were held out before, and not by us."""
+    column = next((name for name, role in view.roles.items() if role == SPLIT), None)
+    found = {place: as_text(row.get(column)) for place, row in enumerate(rows) if column and view.held(row)}
+    return {place: mark for place, mark in found.items() if mark != DRAWN}
 
 
 def _held(rows: Sequence[Row], view: View, way: str, by: str, how: tuple[int, int]) -> set[int]:
@@ -68,26 +90,46 @@ def _held(rows: Sequence[Row], view: View, way: str, by: str, how: tuple[int, in
     if way == "time":
         if not by:
             raise UserError("Say which column tells the time.", "请指明表示时间的列。", field="by")
-        return set(sorted(range(len(rows)), key=lambda place: _moment(rows[place].get(by)))[-wanted:])
+        times = moments([row.get(by) for row in rows], by)
+        return set(sorted(range(len(rows)), key=lambda place: times[place])[-wanted:])
+    texts = [view.text_of(row) for row in rows]
     if way == "grouped":
-        names = [as_text(row.get(by)) for row in rows] if by else _alike([view.text_of(row) for row in rows])
+        names = [as_text(row.get(by)) for row in rows] if by else _alike(texts)
         return _groups(names, wanted, seed)
     label = (
         next((column for column, role in view.roles.items() if role == "label"), None) if way == "stratified" else None
     )
-    places: list[Row] = [{"place": place, "label": row.get(label) if label else ""} for place, row in enumerate(rows)]
+    labels = [as_text(row.get(label)) if label else "" for row in rows]
+    copies = _copies(texts)
+    if len(copies) < len(rows):
+        return _apart(copies, labels, wanted, seed)
+    places: list[Row] = [{"place": place, "label": name} for place, name in enumerate(labels)]
     return {row["place"] for row in split(places, wanted / len(rows), seed, "label" if label else None)[1]}
 
 
-def _moment(value: Any) -> tuple[int, float, str]:
-    """Numbers in their order, then texts in theirs (ISO dates sort as they read); what has no time counts as oldest."""
-    if isinstance(value, (int, float)):
-        return (1, float(value), "")
-    text = as_text(value).strip()
-    try:
-        return (1, float(text), "")
-    except ValueError:
-        return (2, 0.0, text) if text else (0, 0.0, "")
+def _copies(texts: Sequence[str]) -> list[list[int]]:
+    """Places of equal texts together; a row without a text stands alone."""
+    found: dict[str | int, list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        found[nearby.wording(text) or text or place].append(place)
+    return list(found.values())
+
+
+def _apart(copies: list[list[int]], labels: Sequence[str], wanted: int, seed: int) -> set[int]:
+    """About `wanted` rows in whole groups, of every label alike; no label is emptied, and a group goes by its first label."""
+    if len(copies) < 2:
+        raise UserError("All rows say the same; nothing can be held out.", "所有行文字相同，无法留出。", field="split")
+    strata: dict[str, list[list[int]]] = defaultdict(list)
+    for group in copies:
+        strata[labels[group[0]]].append(group)
+    held, goal, chance = set[int](), 0.0, random.Random(seed)
+    for name in sorted(strata):
+        chance.shuffle(strata[name])
+        goal += wanted * sum(map(len, strata[name])) / len(labels)
+        for group in strata[name][1:]:
+            if len(held) + len(group) <= round(goal):
+                held.update(group)
+    return held or set(sorted(copies, key=len)[0])
 
 
 def _alike(texts: Sequence[str]) -> list[str]:

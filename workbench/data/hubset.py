@@ -19,7 +19,7 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.dataset import SPLIT
-from workbench.data.intake import Imported
+from workbench.data.intake import Imported, keep_refused
 from workbench.data.names import HELD_OUT, normal
 from workbench.data.readers import read_table
 from workbench.data.roles import Guess, check, guess
@@ -210,6 +210,7 @@ def _saved(workspace: Workspace, name: str, parts: list[tuple[str, Table]], aske
     }
     steps = [{"kind": "import", "file": wish.name, "refused": len(table.refused), **source}]
     saved = library.save_version(workspace, name, table, {"task": task, "roles": roles, "steps": steps})
+    keep_refused(saved.folder, wish.name, table.refused)
     return Imported(saved, guessed, table.refused, table.warnings)
 
 

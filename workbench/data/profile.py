@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from workbench.data import store
 from workbench.data.chat import turns
+from workbench.data.dataset import Dataset
 from workbench.data.names import HELD_OUT, normal
 from workbench.data.values import as_text
 
 BINS = 20
+SEED = 0
 PART = 20_000
 """Rows of a large dataset that are looked at."""
 MARKS = ("label", "labels", "score", "tags", "answers", "split")
@@ -69,6 +73,38 @@ def profile(rows: Sequence[dict[str, Any]], roles: dict[str, str]) -> Profile:
         heldout=sum(held),
         overlap=sum(own and text in trained for text, own in zip(texts, held, strict=True)) if held else 0,
     )
+
+
+def sample(dataset: Dataset) -> tuple[list[int], list[dict[str, Any]]]:
+    """(places, rows) of what is looked at: all of a small dataset; of a large one rows drawn by chance, the same every time, because the
+    first ones may be of one kind."""
+    count = int(dataset.meta["rows"])
+    if count <= PART:
+        return list(range(count)), dataset.rows()
+    places = sorted(random.Random(SEED).sample(range(count), PART))
+    return places, store.take(dataset.table(), places)
+
+
+def overview(dataset: Dataset, rows: Sequence[dict[str, Any]]) -> Profile:
+    """The profile of the sampled rows, with the labels of every row: a file sorted by label has them in no sample rightly."""
+    roles = dict(dataset.meta.get("roles") or {})
+    made = profile(rows, roles)
+    column = next((name for name, role in roles.items() if role == "label"), None)
+    return replace(made, labels=_every_label(dataset, column)) if column and len(rows) < dataset.meta["rows"] else made
+
+
+def _every_label(dataset: Dataset, column: str) -> dict[str, int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = dataset.table().column(column)
+    counts: Counter[str] = Counter()
+    if pa.types.is_nested(values.type):
+        counts.update(as_text(value).strip() for chunk in values.chunks for value in chunk.to_pylist())
+        return dict(counts.most_common())
+    for found in pc.value_counts(values).to_pylist():
+        counts[as_text(found["values"]).strip()] += found["counts"]
+    return dict(counts.most_common())
 
 
 def _text(row: dict[str, Any], columns: list[str]) -> str:

@@ -1,5 +1,5 @@
 """A closer look at a dataset: lengths in the tokens of a real model, what a cutoff would cost, languages, frequent pairs of words,
-odd rows, and a map on which like rows lie together. Of a large dataset, the first rows are looked at."""
+odd rows, and a map on which like rows lie together. Of a large dataset, rows drawn by chance are looked at; labels are counted in all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbench.core.text import Text
 from workbench.data.clean import view_of
 from workbench.data.cleaning.language_filter import script
 from workbench.data.dataset import Dataset
-from workbench.data.profile import PART, Profile, profile
+from workbench.data.profile import Profile, overview, sample
 from workbench.data.values import as_text
 
 MAPPED, THEMES, TERMS, SEED = 3000, 8, 20_000, 0
@@ -51,21 +51,25 @@ class Look:
     """(place, why, text) of rows far from the others."""
     map: Map | None = None
     texts: list[str] = field(default_factory=list)
+    """Of every row; "" of one that was not looked at."""
 
 
 def look(dataset: Dataset, tokenizer: Path | None = None) -> Look:
-    """The first rows of a dataset; `tokenizer`: the folder of a model whose tokenizer counts. UserError when it has none."""
-    rows, view = dataset.rows(0, PART), view_of(dataset)
+    """A dataset; `tokenizer`: the folder of a model whose tokenizer counts. UserError when it has none."""
+    (places, rows), view = sample(dataset), view_of(dataset)
     texts = [view.text_of(row) for row in rows]
     words = [_words(text) for text in texts]
     pairs: Counter[str] = Counter()
     for said in words:
         pairs.update(_pairs(said))
     tokens = token_counts(texts, tokenizer) if tokenizer else []
+    every = [""] * dataset.meta["rows"]
+    for place, text in zip(places, texts, strict=True):
+        every[place] = text
     return Look(
-        profile(rows, dict(view.roles)), tokens, dict(Counter(script(text) or "–" for text in texts).most_common()),
-        len({word for said in words for word in said}), dict(pairs.most_common(PAIRS)), _odd(texts, tokens),
-        _map(words), texts,
+        overview(dataset, rows), tokens, dict(Counter(script(text) or "–" for text in texts).most_common()),
+        len({word for said in words for word in said}), dict(pairs.most_common(PAIRS)),
+        [(places[place], why, text) for place, why, text in _odd(texts, tokens)], _map(words, places), every,
     )  # fmt: skip
 
 
@@ -141,7 +145,7 @@ def _odd(texts: list[str], tokens: list[int]) -> list[tuple[int, Text, str]]:
     return found[:ODD]
 
 
-def _map(words: list[list[str]]) -> Map | None:
+def _map(words: list[list[str]], places: list[int]) -> Map | None:
     """TF-IDF of words and pairs, a truncated SVD (latent semantic analysis; Deerwester et al., 1990), themes by k-means."""
     from sklearn.cluster import KMeans
     from sklearn.decomposition import TruncatedSVD
@@ -168,7 +172,13 @@ def _map(words: list[list[str]]) -> Map | None:
         _name(np.asarray(seen[themes == theme].mean(0)).ravel() - np.asarray(seen.mean(0)).ravel(), terms)
         for theme in range(int(themes.max()) + 1)
     ]
-    return Map(plane[:, 0].round(4).tolist(), plane[:, 1].round(4).tolist(), themes.tolist(), names, chosen)
+    return Map(
+        plane[:, 0].round(4).tolist(),
+        plane[:, 1].round(4).tolist(),
+        themes.tolist(),
+        names,
+        [places[place] for place in chosen],
+    )
 
 
 def _same(words: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.core.text import Text
-from workbench.data.nearby import bare
+from workbench.data.nearby import wording
 from workbench.data.step import CLEANING, Outcome, Row, Step, StepSection, View
 
 
@@ -24,18 +24,19 @@ class ExactDuplicates(Step):
     order = 10
     label = Text("Drop exact duplicates", "去除完全重复")
     help = Text(
-        "Of rows with the same words the first stays; width, case, spaces and punctuation make no difference.",
-        "文字相同的行只留第一行；全角半角、大小写、空格和标点不算差别。",
+        "Of rows with the same words the first stays; width, case, spaces and plain punctuation make no difference. Symbols do: "
+        "C and C++, 1.5 and 15 are not the same.",
+        "文字相同的行只留第一行；全角半角、大小写、空格和普通标点不算差别。符号算差别：C 与 C++、1.5 与 15 不同。",
     )
     section = ExactDuplicatesSection
 
     def apply(self, rows: Sequence[Row], section: Any, view: View) -> Outcome:
-        """By the bare text; a row without words is no duplicate."""
+        """By its wording; a row without words is no duplicate."""
         columns, seen = view.named(section), dict[str, int]()
         made: list[Row | Text] = []
         for place, row in enumerate(rows):
             said = view.text_of(row, columns)
-            text = bare(said) or said
+            text = wording(said) or said
             first = seen.setdefault(text, place) if text else place
             made.append(row if first == place else same_as(first))
         return Outcome(made)

@@ -4,25 +4,30 @@ there is no attribute, no import, no call of anything else, and no number or tex
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
-import regex
-from simpleeval import InvalidExpression, SimpleEval
+from simpleeval import (
+    FunctionNotDefined,
+    InvalidExpression,
+    IterableTooLong,
+    NameNotDefined,
+    NumberTooHigh,
+    OperatorNotDefined,
+    SimpleEval,
+)
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.knob import knob
 from workbench.core.text import Text
+from workbench.data.pattern import SECONDS, Unfit, compiled
 from workbench.data.step import CLEANING, Outcome, Row, Step, StepSection, View, new_name, spoken
 from workbench.data.values import as_text
 
-FAULTS = (
-    *(InvalidExpression, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
-    *(TimeoutError, RecursionError, regex.error),
-)
-"""What a formula can fail with: no formula at all, a value of another kind, a division by zero, a text that grows too long."""
-SECONDS = 1.0
-"""Longest time one search may take."""
+LONGEST = 1_000_000
+"""Characters of a text that `replace` makes."""
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "length": lambda value: len(spoken(value)),
     "words": lambda value: len(spoken(value).split()),
@@ -32,7 +37,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "contains": lambda value, part: as_text(part) in spoken(value),
     "starts": lambda value, part: spoken(value).startswith(as_text(part)),
     "ends": lambda value, part: spoken(value).endswith(as_text(part)),
-    "replace": lambda value, old, new: spoken(value).replace(as_text(old), as_text(new))[:1_000_000],
+    "replace": lambda value, old, new: _replaced(spoken(value), as_text(old), as_text(new)),
     "matches": lambda value, pattern: _matches(spoken(value), as_text(pattern)),
     "number": lambda value: float(as_text(value) or "nan"),
     "text": as_text,
@@ -109,29 +114,79 @@ def _compiled(text: str) -> Callable[[Row], Any]:
     for banned in (ast.Attribute, ast.JoinedStr, ast.FormattedValue):
         machine.nodes.pop(banned, None)
     machine.operators.pop(ast.Pow, None)
+    machine.operators[ast.Mod] = _rest
     try:
         tree = machine.parse(text.strip())
     except Exception as error:
-        raise _wrong(text, str(error)) from error
+        raise _wrong(text, _why(error)) from error
 
     def value(row: Row) -> Any:
         machine.names = {**row, "col": row, "true": True, "false": False, "none": None}
         try:
             found = machine.eval(text, previously_parsed=tree)
         except Exception as error:
-            raise _wrong(text, f"{type(error).__name__}: {error}") from error
+            raise _wrong(text, _why(error)) from error
+        if isinstance(found, float) and not math.isfinite(found):
+            return None
         return found if isinstance(found, (str, int, float, bool, list, dict, type(None))) else as_text(found)
 
     return value
 
 
-def _wrong(text: str, why: str) -> UserError:
+REASONS: tuple[tuple[type[BaseException], Text], ...] = (
+    (OperatorNotDefined, Text("this operator is not allowed", "不允许使用此运算符")),
+    (NumberTooHigh, Text("a number grows too large", "数字过大")),
+    (IterableTooLong, Text("a text or list grows too long", "文字或列表过长")),
+    (InvalidExpression, Text("this is not allowed in a formula", "公式中不允许这种写法")),
+    (SyntaxError, Text("it is not written as a formula", "写法不是公式")),
+    (ZeroDivisionError, Text("a division by zero", "除数为零")),
+    (TimeoutError, Text(f"a search takes more than {SECONDS:g} s", f"查找耗时超过 {SECONDS:g} 秒")),
+    (RecursionError, Text("it is nested too deeply", "嵌套过深")),
+    (LookupError, Text("there is no such entry", "没有这一项")),
+    (TypeError, Text("values of kinds that do not go together, such as text and number", "取值类型不符，例如文字与数字")),
+    (ValueError, Text("a value that does not fit, such as a text where a number is needed", "取值不合适，例如需要数字却是文字")),
+)  # fmt: skip
+"""What a formula can fail with, the special before the general."""
+
+
+def _why(error: Exception) -> Text:
+    if isinstance(error, FunctionNotDefined):
+        name = shorten(error.func_name, 30)
+        return Text(f"unknown function {name}", f"未知的函数 {name}")
+    if isinstance(error, NameNotDefined):
+        name = shorten(error.name, 30)
+        return Text(f"there is no column {name}", f"没有“{name}”列")
+    if isinstance(error, Unfit):
+        return error.text
+    unknown = Text("it cannot be worked out", "无法计算")
+    return next((why for kind, why in REASONS if isinstance(error, kind)), unknown)
+
+
+def _wrong(text: str, why: Text) -> UserError:
     return UserError(
-        f"expression: “{shorten(text, 60)}” does not work: {shorten(why, 100)}. Mend it, for instance length(text) > 10.",
-        f"expression：“{shorten(text, 60)}”不可用：{shorten(why, 100)}。请修改，例如 length(text) > 10。",
+        f"expression: “{shorten(text, 60)}” does not work: {why.en}. Mend it, for instance length(text) > 10.",
+        f"expression：“{shorten(text, 60)}”不可用：{why.zh}。请修改，例如 length(text) > 10。",
         field="expression",
     )
 
 
+def _rest(one: Any, other: Any) -> Any:
+    """Of numbers only: of a text, % would write it out, to any width."""
+    if not isinstance(one, (int, float)) or not isinstance(other, (int, float)):
+        raise TypeError("%")
+    return one % other
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    if len(text) + text.count(old) * len(new) > LONGEST:
+        raise IterableTooLong("replace")
+    return text.replace(old, new)
+
+
 def _matches(text: str, pattern: str) -> bool:
-    return regex.search(pattern, text, timeout=SECONDS) is not None
+    return _pattern(pattern).search(text, timeout=SECONDS) is not None
+
+
+@lru_cache(maxsize=64)
+def _pattern(pattern: str) -> Any:
+    return compiled(pattern)

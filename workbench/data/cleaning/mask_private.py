@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -30,27 +31,54 @@ def card(text: str) -> bool:
     return 13 <= len(digits) <= 19 and (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def octets(text: str) -> bool:
-    """Four numbers of a byte each."""
-    return all(int(part) < 256 for part in text.split("."))
+def octets(found: re.Match[str]) -> bool:
+    """Four numbers of a byte each, that are not said to be a version."""
+    before = found.string[max(0, found.start() - 16) : found.start()]
+    return all(int(part) < 256 for part in found[0].split(".")) and not VERSION.search(before)
 
 
-def always(text: str) -> bool:
+def telling(found: re.Match[str]) -> bool:
+    """After a colon prose may follow: a password has more than letters."""
+    return "=" in found[0][: found.start("it") - found.start()] or not found["it"].isalpha()
+
+
+def always(found: re.Match[str]) -> bool:
     """The form says enough."""
-    return bool(text)
+    return bool(found)
 
 
-KINDS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
-    ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", always),
-    ("SECRET", r"(?:sk-(?:proj-|ant-)?|hf_|gh[pousr]_|xox[abprs]-|AKIA|AIza)[A-Za-z0-9_-]{16,}", always),
-    ("ID", r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", identity),
-    ("CARD", r"\d(?:[ -]?\d){12,18}", card),
+VERSION = re.compile(r"(?:\bv(?:er(?:sion)?)?\.?|版本号?|版)[\s:]{0,2}$", re.I)
+WORDS = r"(?i:pass(?:word|wd|phrase)|pwd|secret(?:[_-]?key)?|api[_-]?key|access[_-]?token|密码|口令)"
+PEM = r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:(?!-----)[\s\S])*(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
+KINDS: tuple[tuple[str, str, Callable[[re.Match[str]], bool]], ...] = (
+    ("SECRET", PEM, always),
+    ("SECRET", r"(?<![_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", always),
+    ("SECRET", r"(?:sk-(?:proj-|ant-)?|hf_|gh[pousr]_|github_pat_|xox[abprs]-|AKIA|AIza)[A-Za-z0-9_-]{16,}", always),
+    ("EMAIL", r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,63}", always),
+    ("SECRET", WORDS + r"[\"']?\s{0,3}[=:]\s{0,3}[\"']?(?P<it>[^\s\"',;&<>，。；]{3,128})", telling),
+    ("ID", r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", lambda found: identity(found[0])),
+    ("CARD", r"\d(?:[ -]?\d){12,18}", lambda found: card(found[0])),
+    ("ID", r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}", always),
     ("PHONE", r"(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}", always),
+    ("PHONE", r"(?:\(0(?:10|2\d|[3-9]\d\d)\)[- ]?|0(?:10|2\d|[3-9]\d\d)[- ])[2-9]\d{6,7}", always),
     ("PHONE", r"\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d(?:[ -]?\d){6,12}", always),
-    ("PHONE", r"\(?\d{3}\)?[ -]\d{3}-\d{4}", always),
+    ("PHONE", r"\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}", always),
     ("IP", r"\d{1,3}(?:\.\d{1,3}){3}", octets),
-)
-"""Name, form, and what must hold beside the form. Earlier kinds win."""
+)  # fmt: skip
+"""Name, form (`it`: the part that is masked, else all), and what must hold beside the form. Earlier kinds win. Every repetition has a
+bound or one possible end, so that a text of nothing but points takes no time."""
+
+
+class _Folding(dict[int, int]):
+    """Full-width and other compatible characters → the plain one, where it is one, so that places stay."""
+
+    def __missing__(self, code: int) -> int:
+        plain = unicodedata.normalize("NFKC", chr(code))
+        self[code] = ord(plain) if len(plain) == 1 else code
+        return self[code]
+
+
+FOLDED = _Folding()
 
 
 class MaskPrivateSection(StepSection):
@@ -76,8 +104,9 @@ class MaskPrivate(TextStep):
     order = 6
     label = Text("Mask private data", "隐去私密信息")
     help = Text(
-        "E-mail addresses, phone numbers, Chinese identity numbers, bank cards, IP addresses, API keys. Names are not found.",
-        "邮箱、电话、身份证号、银行卡号、IP 地址、API 密钥。人名不会识别。",
+        "E-mail addresses, phone numbers, Chinese identity and US social security numbers, bank cards, IP addresses, passwords, API "
+        "and private keys. Names are not found.",
+        "邮箱、电话、身份证号、美国社会保障号、银行卡号、IP 地址、密码、API 密钥与私钥。人名不会识别。",
     )
     section = MaskPrivateSection
 
@@ -93,5 +122,12 @@ class MaskPrivate(TextStep):
         return mend
 
 
-def _masked(text: str, pattern: re.Pattern[str], right: Callable[[str], bool], mask: str) -> str:
-    return pattern.sub(lambda found: mask if right(found[0]) else found[0], text)
+def _masked(text: str, pattern: re.Pattern[str], right: Callable[[re.Match[str]], bool], mask: str) -> str:
+    plain = text if text.isascii() else text.translate(FOLDED)
+    parts, done = [], 0
+    for found in pattern.finditer(plain):
+        if right(found):
+            start, end = found.span("it" if "it" in pattern.groupindex else 0)
+            parts += [text[done:start], mask]
+            done = end
+    return "".join([*parts, text[done:]]) if parts else text

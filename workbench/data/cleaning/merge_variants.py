@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from workbench.core.text import Text
@@ -49,7 +50,13 @@ class MergeVariants(Step):
 
 def key(name: str) -> str:
     """What all spellings of a label have in common."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(str(_simplifier().convert(folded)).split())
+
+
+@lru_cache(maxsize=1)
+def _simplifier() -> Any:
+    """Reading its dictionaries takes longer than a thousand labels."""
     import opencc
 
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(str(opencc.OpenCC("t2s").convert(folded)).split())
+    return opencc.OpenCC("t2s")

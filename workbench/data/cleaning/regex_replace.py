@@ -8,10 +8,8 @@ from typing import Any
 from workbench.core.errors import UserError, shorten
 from workbench.core.knob import knob
 from workbench.core.text import Text
+from workbench.data.pattern import SECONDS, Unfit, compiled, wrong
 from workbench.data.step import CLEANING, StepSection, TextStep
-
-SECONDS = 1.0
-"""Longest time one text may take."""
 
 
 class RegexReplaceSection(StepSection):
@@ -47,26 +45,29 @@ class RegexReplace(TextStep):
         import regex
 
         try:
-            pattern = regex.compile(section.pattern, regex.IGNORECASE if section.ignore_case else 0)
+            pattern = compiled(section.pattern, regex.IGNORECASE if section.ignore_case else 0)
             pattern.sub(section.replacement, "")
+        except Unfit as error:
+            raise _wrong(section, error.text) from error
         except (regex.error, IndexError) as error:
-            raise _wrong(section, str(error)) from error
+            raise _wrong(section, wrong(error)) from error
 
         def mend(text: str) -> str:
             try:
                 return str(pattern.sub(section.replacement, text, timeout=SECONDS)) if section.pattern else text
             except TimeoutError as error:
-                raise _wrong(section, f"more than {SECONDS:g} s for one text") from error
+                why = Text(f"more than {SECONDS:g} s for one text", f"单条文字耗时超过 {SECONDS:g} 秒")
+                raise _wrong(section, why) from error
             except (regex.error, IndexError) as error:
-                raise _wrong(section, str(error)) from error
+                raise _wrong(section, wrong(error)) from error
 
         return mend
 
 
-def _wrong(section: Any, why: str) -> UserError:
+def _wrong(section: Any, why: Text) -> UserError:
     return UserError(
-        f"pattern: “{shorten(section.pattern)}” with “{shorten(section.replacement)}” does not work: {shorten(why, 80)}. Mend it, for "
+        f"pattern: “{shorten(section.pattern)}” with “{shorten(section.replacement)}” does not work: {shorten(why.en, 80)}. Mend it, for "
         r"instance \s+ for any spaces.",
-        f"pattern：“{shorten(section.pattern)}”与“{shorten(section.replacement)}”不可用：{shorten(why, 80)}。请修改，例如 \\s+ 表示任意空白。",
+        f"pattern：“{shorten(section.pattern)}”与“{shorten(section.replacement)}”不可用：{shorten(why.zh, 80)}。请修改，例如 \\s+ 表示任意空白。",
         field="pattern",
     )

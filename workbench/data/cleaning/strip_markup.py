@@ -12,18 +12,22 @@ from workbench.core.text import Text
 from workbench.data.step import CLEANING, StepSection, TextStep
 
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*-->", re.S)
+LONE = re.compile(r"<(?!/?[a-z][^<>]*>|(?:!doctype|!\[cdata\[|\?)[^<>]*>)", re.I)
+"""A < that opens nothing: html.parser would look for its end again and again."""
 BLOCKS = {"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre"}
 HIDDEN = {"script", "style", "head", "noscript", "template"}
+TARGET = r"\((?:[^()\n]|\([^()\n]*\))*\)"
 MARKDOWN = (
-    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"!\[([^\[\]]*)\]" + TARGET), r"\1"),
+    (re.compile(r"\[([^\[\]]+)\]" + TARGET), r"\1"),
     (re.compile(r"^ {0,3}#{1,6} +", re.M), ""),
     (re.compile(r"^ {0,3}> ?", re.M), ""),
     (re.compile(r"^ {0,3}(?:```|~~~).*$\n?", re.M), ""),
-    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(\*\*|__)(?=\S)((?:(?!\1).)+)(?<=\S)\1"), r"\2"),
     (re.compile(r"`([^`\n]+)`"), r"\1"),
 )
-"""Pattern → what stays."""
+"""Pattern → what stays. None reads on past the next mark of its kind, so that a text of nothing but marks takes no time."""
 
 
 class StripMarkupSection(StepSection):
@@ -83,8 +87,12 @@ class _Words(HTMLParser):
 
 
 def plain(text: str) -> str:
-    """The words of an HTML text, a line for each block."""
+    """The words of an HTML text, a line for each block; the text itself where its marks are broken beyond reading."""
     reader = _Words()
-    reader.feed(text)
-    reader.close()
-    return re.sub(r"[ \t]*\n\s*", "\n", "".join(reader.parts)).strip()
+    try:
+        reader.feed(LONE.sub("&lt;", COMMENT.sub("", text)))
+        reader.close()
+    except (AssertionError, ValueError):  # what html.parser says to “<![x]>”
+        return text
+    lines = (line.strip() for line in "".join(reader.parts).split("\n"))
+    return "\n".join(line for line in lines if line)

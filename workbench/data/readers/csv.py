@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -142,7 +143,7 @@ def _recover(source: Source, separator: str) -> tuple[list[Record], list[Refused
         if record:
             records.append((index + 1, record))
         elif lines[index].strip():
-            refused.append(Refused(index + 1, _stray(lines[index])))
+            refused.append(Refused(index + 1, _stray(lines[index]), lines[index].rstrip("\r\n")))
         index += used
     return records, refused
 
@@ -189,7 +190,7 @@ def _table(source: Source, records: list[Record], refused: list[Refused]) -> Tab
     width = len(header) or _usual_width(body)
     columns = column_names(header or [""] * width)
     table = Table(columns, [], list(refused), Csv.kind, source.decoded.encoding)
-    _fill(table, body, width)
+    _fill(table, body, width, source.text)
     table.refused.sort(key=lambda item: item.line)
     table.warnings = _about_header(header, columns)
     return table
@@ -200,15 +201,25 @@ def _usual_width(body: list[Record]) -> int:
     return counted[0][0] if counted else 1
 
 
-def _fill(table: Table, body: list[Record], width: int) -> None:
+def _fill(table: Table, body: list[Record], width: int, text: str) -> None:
+    raw = _raw(text, [line for line, record in body if len(record) != width], [line for line, _ in body], table.refused)
     for line, record in body:
         if len(record) != width:
-            table.refused.append(Refused(line, _ragged(record, width)))
+            table.refused.append(Refused(line, _ragged(record, width), raw[line]))
         elif not any(value.strip() for value in record):
             table.refused.append(Refused(line, Text("all values are empty", "所有取值都为空")))
         else:
             table.rows.append(dict(zip(table.columns, record, strict=True)))
             table.lines.append(line)
+
+
+def _raw(text: str, wanted: list[int], begins: list[int], refused: list[Refused]) -> dict[int, str]:
+    """What stands in the file from each wanted line to where the next row begins."""
+    if not wanted:
+        return {}
+    lines = io.StringIO(text, newline="").readlines()
+    starts = sorted({*begins, *(item.line for item in refused), len(lines) + 1})
+    return {line: "".join(lines[line - 1 : starts[bisect_right(starts, line)] - 1]).rstrip("\r\n") for line in wanted}
 
 
 def _ragged(record: list[str], width: int) -> Text:

@@ -10,11 +10,12 @@ from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
-from workbench.data.bulk import LONG_LINE, LONGEST, Lines, Piece
+from workbench.data.bulk import EXACT, LONG_LINE, LONGEST, Lines, Piece
 from workbench.data.jsontext import CAUSES, DECODER, broken, skip_blank
 from workbench.data.table import READERS, Piecewise, Refused, Source, Table, not_object, records_table
 from workbench.data.values import as_text
 
+_NO_NUMBER = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\s*[,}\]]")
 _LINES = re.compile(r"\r\n|\n|\r")
 PROBE = 20
 TOO_LONG = Text(f"the line is longer than {LONGEST:,} bytes", f"该行超过 {LONGEST:,} 字节")
@@ -73,11 +74,13 @@ def _ahead(pool: ThreadPoolExecutor, blocks: Iterator[bytes], schema: Any) -> It
 
 def _fast(block: bytes, schema: Any) -> Any:
     """The block as an Arrow table, or None when Arrow would read it otherwise than we do: escapes that are no characters, blank
-    lines (the lines of rows must stay known), a value of another kind, a key that is new."""
+    lines (the lines of rows must stay known), a value of another kind, a key that is new, NaN, a whole number that a fraction cannot
+    hold."""
     import pyarrow as pa
     import pyarrow.json as pj
 
-    if b"\\ud" in block or b"\\uD" in block or b"\r" in block:
+    odd = (b"NaN" in block or b"Infinity" in block) and _NO_NUMBER.search(block)
+    if b"\\ud" in block or b"\\uD" in block or b"\r" in block or odd:
         return None
     options = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error", newlines_in_values=False)
     try:
@@ -89,7 +92,16 @@ def _fast(block: bytes, schema: Any) -> Any:
     except (pa.ArrowException, ValueError):
         return None
     whole = found.num_rows == block.count(b"\n") + (not block.endswith(b"\n"))
-    return found.select(schema.names) if whole else None
+    return found.select(schema.names) if whole and not _beyond(found) else None
+
+
+def _beyond(found: Any) -> bool:
+    """Whether a column of fractions has a number so large that it may have been a whole one, and lost digits."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = [column for column in found.columns if pa.types.is_floating(column.type)]
+    return any((pc.max(pc.abs(column)).as_py() or 0) >= EXACT for column in columns)
 
 
 def _slowly(block: bytes, line: int) -> Piece:

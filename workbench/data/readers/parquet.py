@@ -7,7 +7,11 @@ from typing import Any
 
 from workbench.core.errors import shorten
 from workbench.core.text import Text
+from workbench.data.packed import LIMIT
 from workbench.data.table import READERS, NoText, Reader, Source, Table, column_names, plain
+
+ROW_LIMIT, CELL_LIMIT = 10_000_000, 100_000_000
+"""Rows and values that are read at once."""
 
 
 @READERS.add
@@ -30,6 +34,7 @@ class Parquet(Reader):
         import pyarrow.parquet as pq
 
         try:
+            _check_size(source, pq.read_metadata(pa.BufferReader(source.data)))
             read = pq.read_table(pa.BufferReader(source.data))
             columns = column_names(read.column_names)
             names = class_names(read.schema.metadata)
@@ -47,6 +52,18 @@ class Parquet(Reader):
         table = Table(columns, rows, [], self.kind, "utf-8", lines=list(range(1, len(rows) + 1)))
         table.warnings = _binary(columns, values)
         return table
+
+
+def _check_size(source: Source, facts: Any) -> None:
+    """UserError for a file that would not fit: equal rows take no room in a Parquet file, and much in memory."""
+    size = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
+    if facts.num_rows > ROW_LIMIT or facts.num_rows * facts.num_columns > CELL_LIMIT or size > LIMIT:
+        raise source.error(
+            f"{facts.num_rows:,} rows of {facts.num_columns} columns, {size / 2**20:,.0f} MB unpacked; at most {ROW_LIMIT:,} rows, "
+            f"{CELL_LIMIT:,} values and 1 GB are possible. Write it as JSONL, which is read in pieces, or take fewer rows.",
+            f"{facts.num_rows:,} 行 {facts.num_columns} 列，解压后 {size / 2**20:,.0f} MB；最多 {ROW_LIMIT:,} 行、{CELL_LIMIT:,} 个值、1 GB。"
+            "请写成 JSONL（可分段读取），或减少行数。",
+        )
 
 
 def _binary(columns: list[str], values: list[list[Any]]) -> list[Text]:
