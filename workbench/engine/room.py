@@ -25,35 +25,46 @@ def is_full(error: BaseException) -> bool:
 
 
 def patiently(stage: Stage, folder: Path, need: int, write: Callable[[], None], undo: Callable[[], None]) -> None:
-    """Do `write`, which puts about `need` bytes into `folder`; while the disk is full, wait and do it again. `undo` takes away what a
-    broken attempt left. Stopped when a person ends the wait; any other error goes on its way."""
+    """Do `write`, which puts about `need` bytes into `folder`; while the disk (or a quota) is full, wait and do it again. `undo` takes
+    away what a broken attempt left. Stopped when a person ends the wait; any other error goes on its way."""
+    told = False
     while True:
-        await_room(stage, folder, need)
+        told = await_room(stage, folder, need, told)
         try:
             write()
-            return
         except Exception as error:  # torch and safetensors have errors of their own for a failed write
             undo()
             if not is_full(error) and free(folder) > need:
                 raise
-            need = max(need, free(folder) + SPARE)
-
-
-def await_room(stage: Stage, folder: Path, need: int) -> None:
-    """Return once there is room for so many bytes."""
-    if free(folder) >= need + SPARE:
+            told = _tell(stage, folder, need, told)
+            stage.check_stop()
+            time.sleep(EVERY)
+            continue
+        if told:
+            stage.write("continued", reason="disk")
         return
-    told = Text(
-        f"The disk is full: the next save needs {(need + SPARE) / 1e6:,.0f} MB, {free(folder) / 1e6:,.0f} MB are free. The run "
-        "waits, with nothing lost, and goes on by itself as soon as there is room (Runs → Storage shows what can go).",
-        f"磁盘已满：下一次保存需要 {(need + SPARE) / 1e6:,.0f} MB，剩余 {free(folder) / 1e6:,.0f} MB。训练正在等待，不会丢失；"
-        "腾出空间后会自动继续（“任务”页的“存储”可查看能清理什么）。",
-    )
-    stage.write("paused", reason="disk", en=told.en, zh=told.zh, need_mb=round((need + SPARE) / 1e6, 1))
+
+
+def await_room(stage: Stage, folder: Path, need: int, told: bool = False) -> bool:
+    """Return once there is room for so many bytes; whether it was told that there was none."""
     while free(folder) < need + SPARE:
+        told = _tell(stage, folder, need, told)
         stage.check_stop()
         time.sleep(EVERY)
-    stage.write("continued", reason="disk")
+    return told
+
+
+def _tell(stage: Stage, folder: Path, need: int, told: bool) -> bool:
+    """Say once that the run waits."""
+    if not told:
+        wanted, there = f"{(need + SPARE) / 1e6:,.0f} MB", f"{free(folder) / 1e6:,.0f} MB"
+        text = Text(
+            f"The disk or quota is full: the next save needs {wanted}, {there} are free. The run waits, with nothing lost, and goes on "
+            "by itself as soon as there is room (Runs → Storage shows what can go).",
+            f"磁盘或配额已满：下一次保存需要 {wanted}，剩余 {there}。训练正在等待，不会丢失；腾出空间后会自动继续（“任务”页的“存储”可查看能清理什么）。",
+        )
+        stage.write("paused", reason="disk", en=text.en, zh=text.zh, need_mb=round((need + SPARE) / 1e6, 1))
+    return True
 
 
 def free(folder: Path) -> int:
