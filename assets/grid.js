@@ -5,7 +5,9 @@ const make = (tag, text) => { const made = document.createElement(tag); if (text
 const search = make("input"); search.type = "search"; search.placeholder = words.search; search.setAttribute("aria-label", words.search);
 const count = make("span"), before = make("button", words.before), next = make("button", words.next), box = make("div"), top_ = make("div");
 before.type = next.type = "button"; top_.className = "top"; box.className = "scroll"; box.tabIndex = 0;
-top_.append(search, count, before, next);
+const travel = make("button", words.history); travel.type = "button"; // edits stand there, and are saved as a version there
+travel.addEventListener("click", () => { const fold = document.querySelector("#history > button"); if (!fold) return; if (!fold.classList.contains("open")) fold.click(); fold.scrollIntoView({ block: "start" }); });
+top_.append(search, count, before, next, travel);
 const visible = () => grid.offsetParent !== null;
 async function rows() {
   const mine = ++turn, told = await server.call({ op: "page", dataset: name, offset, ...asked });
@@ -13,7 +15,7 @@ async function rows() {
   if (told.error) { grid.replaceChildren(make("p", told.error)); return; }
   total = told.total;
   count.textContent = total ? `${(offset + 1).toLocaleString()} – ${Math.min(total, offset + PAGE).toLocaleString()} / ${total.toLocaleString()} ${words.found}` : words.none;
-  before.disabled = offset === 0; next.disabled = offset + PAGE >= total;
+  told_(false); before.disabled = offset === 0; next.disabled = offset + PAGE >= total;
   const body = box.querySelector("tbody");
   body.replaceChildren(...told.rows.map((cells, number) => { const row = make("tr"); row.append(make("td", (told.ids[number] + 1).toLocaleString()), ...cells.map((text, place) => cell(told.ids[number], columns[place], text))); if (told.places[number] === shown) row.className = "shown"; return row; }));
   box.scrollTop = 0;
@@ -26,12 +28,12 @@ function cell(row, column, text) { // a double click or Enter opens it; Enter ke
   const open_ = async () => {
     if (made.querySelector("textarea")) return;
     const told = await server.call({ op: "cell", dataset: name, row, column });
-    const area = make("textarea"); area.value = told.text ?? text; area.rows = Math.min(12, 2 + area.value.length / 50); area.setAttribute("aria-label", `${column} ${row + 1}`);
+    const area = make("textarea"); area.value = told.text ?? text; const was = area.value; area.rows = Math.min(12, 2 + area.value.length / 50); area.setAttribute("aria-label", `${column} ${row + 1}`);
     made.replaceChildren(area); area.focus();
     let done = false;
     const end = async (keep) => {
       if (done) return; done = true;
-      if (!keep || area.value === told.text) { made.textContent = text; return; }
+      if (!keep || area.value === was) { made.textContent = text; return; }
       const answer = await server.call({ op: "edit", dataset: name, row, column, text: area.value, who: who() });
       if (answer.error) { count.textContent = answer.error; made.textContent = text; return; }
       text = answer.text; made.textContent = text; made.classList.add("edited"); changed();
@@ -45,10 +47,14 @@ function cell(row, column, text) { // a double click or Enter opens it; Enter ke
 }
 const who = () => { const field = document.querySelector("#label-who input, #label-who textarea"); return field ? field.value.trim() : ""; };
 const changed = () => { const button = document.querySelector("#history-refresh"); if (button) button.click(); };
-const label = make("input"), give = make("button", words.label); give.type = "button"; label.placeholder = words.label; label.setAttribute("aria-label", words.label); label.maxLength = 200;
+const label = make("input"), give = make("button"); give.type = "button"; label.placeholder = words.label; label.setAttribute("aria-label", words.label); label.maxLength = 200;
 const giving = make("div"); giving.className = "give"; giving.append(label, give);
+let sure = false; // without a filter every row would be labelled: only a second press does
+const told_ = (now) => { sure = now; give.textContent = (now ? words.sure : words.give).replace("{n}", total.toLocaleString()); give.classList.toggle("sure", now); };
+label.addEventListener("input", () => told_(false));
 give.addEventListener("click", async () => {
   if (!label.value.trim()) { label.focus(); return; }
+  if (!sure && !asked.search && !asked.column) { told_(true); return; }
   const told = await server.call({ op: "label", dataset: name, ...asked, text: label.value, who: who() });
   if (told.error) { count.textContent = told.error; return; }
   changed(); await open(name, asked); count.textContent = words.labelled.replace("{n}", told.done.toLocaleString());
@@ -68,7 +74,7 @@ function chart(column, bars) {
   line.className = "bars";
   for (const bar of bars) {
     const button = make("button"), height = make("i");
-    const range = bar.value !== null ? bar.value || words.empty : bar.low === null ? "…" : `${bar.low} – ${bar.high ?? "…"}`;
+    const range = bar.value !== null ? bar.value.trim() || words.empty : bar.low === null ? words.others : `${bar.low} – ${bar.high ?? "…"}`;
     button.type = "button"; button.title = `${range}: ${bar.rows.toLocaleString()}`; button.setAttribute("aria-label", `${column} ${button.title}`);
     height.style.height = `${bar.rows ? Math.max(6, 100 * bar.rows / most) : 0}%`;
     button.append(height);

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import bring, choose_step
+from driving import bring, choose_step, put_in
 
 from workbench.data import library
 
@@ -16,6 +16,25 @@ TIMING = """() => { window.paints = []; document.querySelector('#board .board').
   const begin = performance.now(); requestAnimationFrame(() => requestAnimationFrame(() => window.paints.push(performance.now() - begin)));
 }, true); }"""
 """From a key to the second frame after it: by then the next row is painted."""
+
+
+def test_a_name_that_is_taken_is_told_before_saving(visit: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "talks.csv"
+    path.write_text(
+        "text,label\n" + "".join(f"talk {n},{'a' if n % 2 else 'b'}\n" for n in range(12)), encoding="utf-8"
+    )
+    page = visit("/en/#data")
+    bring(page, path, "talks")
+    page.locator("#confirm").wait_for(state="hidden")
+    put_in(page, path, "talks")
+    page.locator("#dataset-taken", has_text="version 1, 12 rows, the same columns").wait_for()
+    page.click("#upload button[aria-label]")
+    page.locator("#page-data .card", has_text="talks").first.wait_for()
+    path.write_text("question,answer\n" + "".join(f"why {n},so {n}\n" for n in range(12)), encoding="utf-8")
+    page.set_input_files("#upload input[type=file]", str(path))
+    page.wait_for_function("document.querySelector('#dataset-name input, #dataset-name textarea')?.value === 'talks-2'")
+    page.fill("#dataset-name textarea, #dataset-name input", "talks")
+    page.locator("#dataset-taken", has_text="with other columns").wait_for()
 
 
 def test_from_a_raw_file_to_a_model(visit: Callable[..., Any], workbench: Any, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from workbench.core.errors import UserError
@@ -69,6 +72,36 @@ def test_every_bar_is_a_filter_with_as_many_rows(column: str) -> None:
     for bar in bars:
         if bar.value is not None or bar.low is not None:
             assert len(places(grid.Query(column=column, value=bar.value, low=bar.low, high=bar.high))) == bar.rows, bar
+
+
+def test_nothing_and_an_empty_text_are_one_bar() -> None:
+    table = store.table(["label"], [{"label": value} for value in ["good", "", None, "good", ""]])
+    bars = grid.counts(table, "label")
+    assert [(bar.value, bar.rows) for bar in bars] == [("", 3), ("good", 2)]
+    assert len(grid.find(table, grid.Query(column="label", value=""))) == 3
+
+
+def test_only_a_few_tables_are_kept_alive() -> None:
+    seen = []
+    for number in range(grid.TABLES + 4):
+        table = pa.table({"label": [f"l{number}", "other"]})
+        grid.counts(table, "label")
+        for place in range(grid.ANSWERS + 4):
+            assert len(grid.find(table, grid.Query(search=f"l{number}", low=place))) == 1
+        seen.append(weakref.ref(table))
+        del table
+    gc.collect()
+    assert sum(ref() is not None for ref in seen) <= grid.TABLES
+
+
+def test_a_text_is_not_emptied_but_a_label_is(workspace: Workspace) -> None:
+    rows = [{"text": f"row {n}", "label": "a"} for n in range(6)]
+    roles = {"text": "text", "label": "label"}
+    library.save(workspace, "mine", Table(["text", "label"], rows, [], "jsonl", "utf-8"), roles)
+    asked = {"op": "edit", "dataset": "mine", "row": 2, "text": " \n"}
+    with pytest.raises(UserError, match="cannot be empty"):
+        ui.answer(workspace, {**asked, "column": "text"})
+    assert ui.answer(workspace, {**asked, "column": "label", "text": ""}) == {"text": ""}
 
 
 def test_an_unknown_column_is_said() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,8 @@ from workbench.data import store
 from workbench.data.values import as_text
 
 PAGE = 50
+TABLES, ANSWERS = 4, 8
+"""Tables that something is known of at one time (an edit makes another table), and the last answers that are kept of each."""
 BARS = 20
 """Values of a column, or steps of its lengths, that are shown as bars; the rest is “other”."""
 SHORT = 60
@@ -64,7 +67,13 @@ def find(table: Any, query: Query) -> Any:
     for name in filter(None, (query.column, query.sort)):
         if name not in table.column_names:
             raise UserError(f"There is no column “{shorten(name)}”.", f"没有“{shorten(name)}”列。", field="column")
-    return _found(_Same(table), query)
+    found = _known(_Same(table)).found
+    places = found.get(query)
+    if places is None:
+        places = found[query] = _find(table, query)
+    for old in list(found)[:-ANSWERS]:
+        found.pop(old, None)
+    return places
 
 
 class _Same:
@@ -80,11 +89,22 @@ class _Same:
         return isinstance(other, _Same) and other.table is self.table
 
 
-@lru_cache(maxsize=16)
-def _found(same: _Same, query: Query) -> Any:
+@dataclass(frozen=True)
+class _Known:
+    """What was found out about one table; it goes with it."""
+
+    found: dict[Query, Any] = field(default_factory=dict)
+    bars: dict[str, list[Bar]] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=TABLES)
+def _known(same: _Same) -> _Known:
+    return _Known()
+
+
+def _find(table: Any, query: Query) -> Any:
     import pyarrow.compute as pc
 
-    table = same.table
     mask = _mask(table, query)
     places = np.arange(table.num_rows) if mask is None else np.flatnonzero(mask)
     if not query.sort:
@@ -174,15 +194,16 @@ def _sizes(column: Any) -> Any:
 
 def counts(table: Any, column: str) -> list[Bar]:
     """The small chart of a column: its values, most frequent first, where they are few and short; else numbers or lengths in steps."""
-    return _counted(_Same(table), column)
+    bars = _known(_Same(table)).bars
+    if column not in bars:
+        bars[column] = _counted(table.column(column))
+    return bars[column]
 
 
-@lru_cache(maxsize=256)
-def _counted(same: _Same, column: str) -> list[Bar]:
+def _counted(found: Any) -> list[Bar]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = same.table.column(column)
     if pa.types.is_string(found.type) or pa.types.is_boolean(found.type):
         probe = _texts(found.slice(0, 2000))
         if (
@@ -195,9 +216,12 @@ def _counted(same: _Same, column: str) -> list[Bar]:
 
 
 def _values(texts: Any) -> list[Bar]:
-    told = sorted(texts.value_counts().to_pylist(), key=lambda pair: -pair["counts"])
-    bars = [Bar(pair["counts"], as_text(pair["values"])) for pair in told[:BARS]]
-    rest = sum(pair["counts"] for pair in told[BARS:])
+    rows: Counter[str] = Counter()
+    for pair in texts.value_counts().to_pylist():  # nothing and an empty text are one: the filter gives both
+        rows[as_text(pair["values"])] += pair["counts"]
+    told = rows.most_common()
+    bars = [Bar(count, value) for value, count in told[:BARS]]
+    rest = sum(count for _, count in told[BARS:])
     return [*bars, Bar(rest)] if rest else bars
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,12 +14,19 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.data import intake, readers, roles
+from workbench.data import intake, library, readers, roles
 from workbench.ui.notices import empty, esc, fine, hint, problem, progress, table, tag
 from workbench.ui.page import Page
+from workbench.ui.words import Words
 
 PREVIEW_ROWS = 12
 REFUSED_ROWS = 20
+REASONS = 3
+SEEN = """() => setTimeout(() => {
+  const said = document.getElementById("import-said"), seen = said && said.textContent.trim() ? said : document.getElementById("save-dataset");
+  if (seen) seen.scrollIntoView({ block: "nearest" });
+}, 100)"""
+"""Brings into view what was said of the file, or the button that saves it."""
 PASTED = 20_000_000
 """Characters that can be pasted at most."""
 
@@ -41,16 +50,21 @@ def build(page: Page) -> tuple[Any, dict[str, Any]]:
     return upload, parts
 
 
-def wire(page: Page, upload: Any, parts: dict[str, Any], picture: list[Any]) -> None:
-    """Reading, choosing roles, saving. `picture`: what is drawn of a dataset."""
-    fields = list(parts["fields"].values())
-    opened = [*(parts[part] for part in ("panel", "notes", "name", "task")), *fields, parts["said"], *picture]
-    upload.change(lambda path: _read(page, path), [upload], opened)
+def wire(page: Page, parts: dict[str, Any], picture: tuple[Any, list[Any]]) -> None:
+    """Reading, choosing roles, saving. `parts` also holds the upload, the chosen dataset and the button that uses it; `picture` is
+    how a dataset is drawn (a function of its name, and the components)."""
+    fields, upload, columns, said = list(parts["fields"].values()), parts["upload"], parts["columns"], parts["said"]
+    waiting = [parts[part] for part in ("panel", "use", "refused")]
+    opened = [*waiting, said, *(parts[part] for part in ("notes", "columns", "name", "taken", "task")), *fields, *picture[1]]  # fmt: skip
+    upload.change(partial(_read, page, picture[0]), [upload, parts["chosen"]], opened).then(None, None, None, js=SEEN)
+    upload.clear(lambda name: [*_waits(False), "", *picture[0](name)], [parts["chosen"]], [*waiting, said, *picture[1]])
+    parts["name"].change(partial(_taken, page), [parts["name"], columns], [parts["taken"]], queue=False, show_progress="hidden")  # fmt: skip
     parts["task"].input(lambda task, path: _role_fields(page, task, path), [parts["task"], upload], fields)
     saving = parts["save"].click(
         partial(_save, page), [upload, parts["name"], parts["task"], parts["later"], page.pulse, *fields],
-        [parts["said"], parts["stop"], parts["refused"], page.pulse], show_progress="hidden",
+        [said, parts["stop"], upload, *waiting, page.pulse], show_progress="hidden",
     )  # fmt: skip
+    saving.then(None, None, None, js=SEEN)
     parts["stop"].click(
         lambda: [hint(page.words("import_stopped")), gr.update(visible=False)], None,
         [parts["said"], parts["stop"]], cancels=[saving], queue=False,
@@ -73,11 +87,18 @@ def nothing(page: Page) -> list[Any]:
 
 
 def _confirm(page: Page) -> dict[str, Any]:
-    """The confirmation: name, task, one choice of column per role, save."""
+    """What was said of it; the confirmation: name, save, task, one choice of column per role."""
     words = page.words
-    with gr.Column(visible=False, elem_classes="plain") as panel:
-        notes = gr.HTML(padding=False)
+    said = gr.HTML(padding=False, elem_id="import-said")
+    refused = gr.File(visible=False, interactive=False, label=words("refused_file"), elem_id="refused-file")
+    with gr.Column(visible=False, elem_classes="plain", elem_id="confirm") as panel:
+        gr.HTML(f"<h2>{esc(words('confirm_title'))}</h2>", padding=False)
+        columns = gr.State([])
         name = gr.Textbox(label=words("dataset_name"), elem_id="dataset-name", interactive=True)
+        taken = gr.HTML(padding=False, elem_id="dataset-taken")
+        save = gr.Button(words("save_dataset"), variant="primary", elem_id="save-dataset")
+        stop = gr.Button(words("import_stop"), elem_id="import-stop", visible=False)
+        notes = gr.HTML(padding=False)
         task = gr.Radio(
             [(words.say(entry.label), entry.kind) for entry in TASKS.all()],
             label=words("task"),
@@ -91,67 +112,68 @@ def _confirm(page: Page) -> dict[str, Any]:
             for role in role_names()
         }
         later = gr.Checkbox(False, label=words("label_later"), elem_id="label-later")
-        save = gr.Button(words("save_dataset"), variant="primary", elem_id="save-dataset")
-        stop = gr.Button(words("import_stop"), elem_id="import-stop", visible=False)
-    said = gr.HTML(padding=False)
-    refused = gr.File(visible=False, interactive=False, label=words("refused_file"), elem_id="refused-file")
     return {
-        "panel": panel,
-        "notes": notes,
-        "name": name,
-        "task": task,
-        "fields": fields,
-        "save": save,
-        "later": later,
-        "stop": stop,
-        "said": said,
-        "refused": refused,
-    }
+        "panel": panel, "notes": notes, "columns": columns, "name": name, "taken": taken, "task": task, "fields": fields,
+        "save": save, "later": later, "stop": stop, "said": said, "refused": refused,
+    }  # fmt: skip
 
 
 def _role_label(page: Page, role: str) -> str:
     found = next((item for task in TASKS.all() for item in task.roles if item.name == role), None)
     label = page.words.say(found.label) if found else page.words("role_split")
-    return f"{label} · {role}"
+    return label if label.casefold() == role else f"{label} · {role}"
 
 
-def _read(page: Page, path: str | None) -> list[Any]:
-    """Read an uploaded file and guess; nothing is saved yet."""
-    count = len(role_names())
-    if not path:
-        return [gr.update(visible=False), "", gr.skip(), gr.skip(), *[gr.skip()] * count, "", *nothing(page)]
+def _waits(waiting: bool) -> list[Any]:
+    """The confirmation is there while a file waits for it, and using a dataset stands back as long."""
+    use = "secondary" if waiting else "primary"
+    return [gr.update(visible=waiting), gr.update(variant=use), gr.update(visible=False)]
+
+
+def _read(page: Page, draw: Any, path: str | None, chosen: str | None) -> list[Any]:
+    """Read an uploaded file and guess; nothing is saved yet. When it cannot be read, the chosen dataset is shown."""
+    untouched = [gr.skip()] * (5 + len(role_names()))
+    if not path:  # saved, or taken away again, which is wired apart
+        return [gr.skip()] * (7 + len(untouched))
     try:
         found, _ = readers.read_head(Path(path))
     except UserError as error:
-        said = problem(error, page.words.lang)
-        return [
-            gr.update(visible=False),
-            "",
-            gr.skip(),
-            gr.skip(),
-            *[gr.skip()] * count,
-            said,
-            *[gr.skip()] * 3,
-        ]
+        return [*_waits(False), problem(error, page.words.lang), *untouched, *draw(chosen)]
     guess = roles.guess(found)
     task = guess.task or TASKS.kinds()[0]
-    name = (
-        "".join(char if char.isalnum() or char in "-_." else "-" for char in Path(path).stem)[:64].strip("-.") or "data"
-    )
+    name = _free(page, Path(path).stem, found.columns)
     fields = _columns(page, task, found.columns, guess.roles)
     rows = table(found.columns, ([row.get(column) for column in found.columns] for row in found.rows[:PREVIEW_ROWS]))
     shown = f"<h2>{esc(page.words('preview'))}</h2>{_read_facts(page, found)}{rows}{_refused(page, found)}"
-    return [
-        gr.update(visible=True),
-        _notes(page, found, guess),
-        name,
-        task,
-        *fields,
-        "",
-        shown,
-        gr.update(visible=False),
-        gr.update(visible=False),
-    ]
+    told = [_notes(page, found, guess), found.columns, name, _taken(page, name, found.columns), task]
+    return [*_waits(True), "", *told, *fields, shown, *[gr.update(visible=False)] * 2]
+
+
+def _free(page: Page, stem: str, columns: list[str]) -> str:
+    """A name after the file's; with a number behind it where a dataset with other columns, or a sample, is called so."""
+    plain = "".join(char if char.isalnum() or char in "-_." else "-" for char in stem)[:60].strip("-.") or "data"
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if _same_columns(page, name, columns) is not False)
+
+
+def _same_columns(page: Page, name: str, columns: list[str]) -> bool | None:
+    """None when no dataset is called so; else whether it is one of the same columns that may get another version."""
+    try:
+        found = library.find(page.workspace, name)
+    except UserError:
+        return None
+    return not found.sample and {*found.meta["columns"]} - {"split"} == {*columns} - {"split"}
+
+
+def _taken(page: Page, name: str, columns: list[str]) -> str:
+    """What saving would do to the dataset that is called so already."""
+    try:
+        found = library.find(page.workspace, (name or "").strip())
+    except UserError:
+        return ""
+    kind = "sample" if found.sample else "same" if _same_columns(page, found.name, columns) else "other"
+    facts = {"name": found.name, "version": found.version, "rows": f"{found.meta['rows']:,}", "next": found.version + 1}
+    return hint(page.words(f"taken_{kind}", **facts))
 
 
 def _columns(page: Page, task: str, columns: list[str], guessed: dict[str, str]) -> list[Any]:
@@ -208,7 +230,7 @@ def _refused(page: Page, found: Any) -> str:
 
 def _save(page: Page, path: str | None, name: str, task: str, later: bool, *rest: Any) -> Iterator[list[Any]]:
     """Check the confirmed roles and save, telling how far it is; the dataset is chosen for the next run at once."""
-    words, hidden, (pulse, *columns) = page.words, gr.update(visible=False), rest
+    words, hidden, (pulse, *columns), same = page.words, gr.update(visible=False), rest, [gr.skip()] * 4
     try:
         if not path:
             raise UserError("Choose a file first.", "请先选择文件。")
@@ -219,21 +241,29 @@ def _save(page: Page, path: str | None, name: str, task: str, later: bool, *rest
         while made is None:
             try:
                 share = next(steps)
-                yield [progress(share, f"{words('importing')} {share:.0%}"), gr.update(visible=True), hidden, gr.skip()]
+                yield [progress(share, f"{words('importing')} {share:.0%}"), gr.update(visible=True), *same, gr.skip()]
             except StopIteration as end:
                 made = end.value
     except UserError as error:
-        yield [problem(error, words.lang), hidden, hidden, gr.skip()]
+        yield [problem(error, words.lang), hidden, *same, gr.skip()]
         return
     page.draft.choose_dataset(made.dataset.name, made.dataset.version)
     if task != page.draft.get("task.kind"):
         page.draft.choose_task(task)
     rows = f"{made.dataset.meta['rows']:,}"
     told = fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=rows))
-    told += "".join(hint(words.say(warning)) for warning in made.warnings)
+    told += left_out(words, made) + "".join(hint(words.say(warning)) for warning in made.warnings)
     kept = made.dataset.folder / intake.REFUSED
     file = gr.update(value=str(_copied(kept, made.dataset.name)), visible=True) if kept.is_file() else hidden
-    yield [told, hidden, file, pulse + 1]
+    yield [told, hidden, None, *_waits(False)[:2], file, pulse + 1]
+
+
+def left_out(words: Words, made: intake.Imported) -> str:
+    """How many rows were refused, and the most frequent reasons."""
+    count = made.dataset.meta["steps"][0]["refused"]
+    why = Counter(words.say(item.reason) for item in made.refused).most_common(REASONS)
+    reasons = " · ".join(f"{reason} ({times:,})" for reason, times in why)
+    return hint(words("saved_refused", n=f"{count:,}", why=reasons)) if count else ""
 
 
 def _copied(path: Path, name: str) -> Path:

@@ -18,7 +18,7 @@ from workbench.data.timeline import moments
 from workbench.engine.ask import Asked
 from workbench.engine.cleanse import apart, cleanse
 from workbench.ui.form import Form
-from workbench.ui.history import told
+from workbench.ui.history import left, told
 from workbench.ui.notices import esc, fine, hint, problem, progress, table, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
@@ -33,6 +33,12 @@ class StepForm(Form):
     def value(self, path: str, field: Any) -> Any:
         """The default."""
         return field.default
+
+    def component(self, path: str, field: Any, made: Any) -> Any:
+        """As everywhere; the knob's name stands beside its label only where it says something else."""
+        shown, label = super().component(path, field, made), self.words.say(made.label)
+        shown.label = label if label.casefold() == path.rsplit(".", 1)[-1] else shown.label
+        return shown
 
     def step(self, kind: str, values: tuple[Any, ...]) -> dict[str, Any]:
         """The chosen step with its values as they stand."""
@@ -100,9 +106,9 @@ def _wire(page: Page, form: StepForm, chosen: Any, picture: tuple[Any, list[Any]
     parts["save"].click(partial(_save, page), [chosen, page.pulse], [said, page.pulse])
     gone = back.click(partial(_back, page), [chosen, version, page.pulse], [said, page.pulse])
     gone.then(picture[0], [chosen], picture[1], **quiet)
-    for event in (chosen.change, page.pulse.change):
-        event(lambda name: _state(page, name), [chosen], [version, back, kept], **quiet)
-    chosen.input(lambda: "", None, [said], **quiet)
+    stands = [version, back, kept]
+    page.pulse.change(lambda name: _state(page, name), [chosen], stands, **quiet)
+    chosen.change(lambda name, text: [*_state(page, name), left(name, text)], [chosen, said], [*stands, said], **quiet)
 
 
 def _choice(words: Words, form: StepForm) -> tuple[Any, list[tuple[str, Any]]]:
@@ -211,7 +217,7 @@ def _shown(words: Words, effect: dict[str, Any]) -> str:
     examples = effect["examples"]
     changed = [[each["row"] + 1, each["before"], each["after"]] for each in examples if each["reason"] is None]
     dropped = [[each["row"] + 1, each["before"], words.pick(each["reason"])] for each in examples if each["reason"] is not None]  # fmt: skip
-    head = [words("line"), words("clean_before")]
+    head = [words("row"), words("clean_before")]
     parts = [fine(_counts(words, effect))]
     if changed:
         parts.append(table([*head, words("clean_after")], changed))

@@ -19,7 +19,7 @@ from workbench.data.heldout import WAYS
 from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import Moment, moments
-from workbench.ui.notices import fine, hint, problem, table
+from workbench.ui.notices import esc, fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
@@ -47,6 +47,11 @@ def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
     )
 
 
+def left(name: str | None, said: str | None) -> Any:
+    """What stays of a note when another dataset is chosen: nothing, unless it names that one (it was just saved)."""
+    return gr.skip() if name and esc(name) in (said or "") else ""
+
+
 def _buttons(words: Words) -> dict[str, Any]:
     with gr.Row():
         undo = gr.Button(words("history_undo"), elem_id="history-undo")
@@ -62,8 +67,9 @@ def _buttons(words: Words) -> dict[str, Any]:
 
 def _wire(page: Page, chosen: Any, picture: tuple[Any, list[Any]], parts: dict[str, Any]) -> None:
     quiet, shown, said, which = {"queue": False, "show_progress": "hidden"}, parts["shown"], parts["said"], parts["which"]  # fmt: skip
-    for event in (chosen.change, page.pulse.change, parts["fold"].expand):
+    for event in (page.pulse.change, parts["fold"].expand):
         event(lambda name: _drawn(page, name), [chosen], shown, **quiet)
+    chosen.change(lambda name, text: [*_drawn(page, name), left(name, text)], [chosen, said], [*shown, said], **quiet)
     parts["refresh"].click(lambda name: _drawn(page, name), [chosen], shown, **quiet).then(
         picture[0], [chosen], picture[1], **quiet
     )
@@ -139,7 +145,7 @@ def _drawn(page: Page, name: str | None) -> list[Any]:
 def told(words: Words, moment: Moment) -> str:
     """A moment in a sentence."""
     saved = "".join(f" · v{version}" for version in moment.versions)
-    mark = {"line": "", "ahead": "↷ ", "other": "⑂ "}[moment.where]
+    mark = {"line": "", "ahead": "↷ ", "other": "↳ "}[moment.where]
     people = ", ".join(name for name in moment.who if name)
     by = f" · {people}" if people else ""
     if moment.where == "other":

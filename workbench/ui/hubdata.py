@@ -10,6 +10,7 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.data import hubset
+from workbench.ui.bring import left_out
 from workbench.ui.notices import fine, hint, problem, progress
 from workbench.ui.page import Page
 
@@ -60,4 +61,7 @@ def _fetch(page: Page, name: str | None, config: str, rows: float | None, pulse:
     if made.guess.task and made.guess.task != page.draft.get("task.kind"):
         page.draft.choose_task(made.guess.task)
     rows_ = f"{made.dataset.meta['rows']:,}"
-    yield [fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=rows_)), hidden, pulse + 1]
+    told = fine(words("saved", name=made.dataset.name, version=made.dataset.version, rows=rows_)) + left_out(
+        words, made
+    )
+    yield [told, hidden, pulse + 1]

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from workbench import ASSETS
-from workbench.core.errors import UserError
+from workbench.core.errors import UserError, shorten
 from workbench.core.workspace import Workspace
 from workbench.data import grid
 from workbench.data.history import History
@@ -19,10 +19,26 @@ from workbench.ui.notices import esc, hint
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-WORDS = ("search", "found", "before", "next", "empty", "none", "edit", "label", "labelled")
+WORDS = (
+    "search",
+    "found",
+    "before",
+    "next",
+    "empty",
+    "others",
+    "none",
+    "edit",
+    "label",
+    "give",
+    "sure",
+    "labelled",
+    "history",
+)
 LONG = 600
 """Characters of a cell that are sent; the rest is cut."""
 COLUMNS = 30
+NEEDED = ("text", "prompt", "response")
+"""Roles whose cells must hold something, as on import."""
 
 
 def build(page: Page, chosen: Any) -> None:
@@ -82,9 +98,15 @@ def _cell(workspace: Workspace, dataset: Working, asked: dict[str, Any]) -> dict
 
 def _edit(workspace: Workspace, dataset: Working, asked: dict[str, Any]) -> dict[str, Any]:
     """Another value for a cell, written into the log."""
-    row = asked.get("row")
-    history = History(workspace, dataset.name)
-    made = history.edit(row if type(row) is int else -1, as_text(asked.get("column")), as_text(asked.get("text")), as_text(asked.get("who"))[:60])  # fmt: skip
+    row, column, text = asked.get("row"), as_text(asked.get("column")), as_text(asked.get("text"))
+    role = dataset.meta["roles"].get(column)
+    if role in NEEDED and not text.strip():
+        raise UserError(
+            f"“{shorten(column)}” is what a row is learned from ({role}) and cannot be empty; nothing was changed. To drop the row, clean the dataset.",
+            f"“{shorten(column)}”列（{role}）是训练所用的内容，不能为空；未作修改。若要去掉此行，请使用清洗。",
+            field="value",
+        )  # fmt: skip
+    made = History(workspace, dataset.name).edit(row if type(row) is int else -1, column, text, as_text(asked.get("who"))[:60])  # fmt: skip
     return {"text": as_text(made)[:LONG]}
 
 

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from workbench.core.errors import UserError
-from workbench.data import compare, divide, export, library
+from workbench.data import compare, divide, export, heldout, library
+from workbench.data.step import CLEANING
+from workbench.data.working import working
+from workbench.ui.history import left
 from workbench.ui.notices import esc, facts, fine, hint, problem, table, tag
 from workbench.ui.page import Page
+from workbench.ui.words import Words
 
+STEPS = ("import", "annotate", "edit", "split")
 FILES = [("JSONL", "jsonl"), ("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx")]
 
 
 def build(page: Page, chosen: Any) -> None:
-    """Two folds: split; versions."""
+    """Two folds: split; versions. What follows the dataset is asked for at once: the page draws after every answer."""
+    way, by, share, ahead, said = _splitting(page, chosen)
+    old, new, shown, file = _versions(page, chosen)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+    given, drawn = [chosen, way, share], [by, ahead, old, new]
+    page.pulse.change(lambda *now: _drawn(page, *now), given, drawn, **quiet)
+    chosen.change(
+        lambda one, two, *now: [*_drawn(page, *now), left(now[0], one), left(now[0], two), gr.update(visible=False)],
+        [said, shown, *given], [*drawn, said, shown, file], **quiet,
+    )  # fmt: skip
+
+
+def _splitting(page: Page, chosen: Any) -> list[Any]:
     words = page.words
     with gr.Accordion(words("split_title"), open=False, elem_id="splitting"):
         gr.HTML(hint(words("split_text")), padding=False)
@@ -25,10 +44,19 @@ def build(page: Page, chosen: Any) -> None:
                 label=words("split_way"), filterable=False, elem_id="split-way",
             )  # fmt: skip
             by = gr.Dropdown([], label=words("split_by"), elem_id="split-by", interactive=True)
-            share = gr.Number(0, label=words("split_share"), minimum=0, maximum=0.5, step=0.01, elem_id="split-share")
+            share = gr.Number(0, label=words("split_share"), step=0.01, elem_id="split-share")
             seed = gr.Number(42, label=words("split_seed"), precision=0, elem_id="split-seed")
+        ahead = gr.HTML(padding=False, elem_id="split-ahead")
         go = gr.Button(words("split_go"), variant="primary", elem_id="split-go")
         said = gr.HTML(padding=False, elem_id="split-said")
+    go.click(lambda *given: _split(page, *given), [chosen, way, by, share, seed, page.pulse], [said, page.pulse])
+    for event in (way.change, share.change):
+        event(partial(_ahead, page), [chosen, way, share], [ahead], queue=False, show_progress="hidden")
+    return [way, by, share, ahead, said]
+
+
+def _versions(page: Page, chosen: Any) -> list[Any]:
+    words = page.words
     with gr.Accordion(words("versions_title"), open=False, elem_id="versions"):
         with gr.Row():
             old = gr.Dropdown([], label=words("versions_old"), elem_id="version-old", interactive=True)
@@ -39,32 +67,55 @@ def build(page: Page, chosen: Any) -> None:
             take = gr.Button(words("export_go"), elem_id="export-go")
         shown = gr.HTML(padding=False, elem_id="versions-said")
         file = gr.File(visible=False, interactive=False, label=words("export_file"), elem_id="export-file")
-    go.click(lambda *given: _split(page, *given), [chosen, way, by, share, seed, page.pulse], [said, page.pulse])
     look.click(lambda *given: _differ(page, *given), [chosen, old, new], [shown])
     take.click(lambda *given: _take(page, *given), [chosen, new, kind], [shown, file])
-    for event in (chosen.change, page.pulse.change):
-        event(lambda name: _choices(page, name), [chosen], [by, old, new], queue=False, show_progress="hidden")
+    return [old, new, shown, file]
 
 
-def _choices(page: Page, name: str | None) -> list[Any]:
+def _drawn(page: Page, name: str | None, way: str, share: float | None) -> list[Any]:
+    """Columns to split by, how many rows would be held out, the versions."""
     try:
         found = library.find(page.workspace, name or "")
     except UserError:
-        return [gr.skip()] * 3
+        return [gr.skip()] * 4
+    columns = [(page.words("no_column"), ""), *[(column, column) for column in found.meta["columns"]]]
     every = library.versions(page.workspace, found.name) or [found]
     listed = [(f"v{item.version} · {item.meta['rows']:,}", item.version) for item in reversed(every)]
-    columns = [(page.words("no_column"), ""), *[(column, column) for column in found.meta["columns"]]]
     before = listed[1][1] if len(listed) > 1 else listed[0][1]
     return [
         gr.update(choices=columns, value=""),
+        _ahead(page, name, way, share),
         gr.update(choices=listed, value=before),
         gr.update(choices=listed, value=listed[0][1]),
     ]
 
 
+def _share(share: float | None) -> float:
+    """The share as it was typed; UserError when it is none."""
+    if share is not None and not 0 <= share <= 0.5:
+        raise UserError(
+            f"Share: {share:g} is too much or too little; type a number from 0 to 0.5, for instance 0.05 for 5 % (0: the usual part).",
+            f"比例：{share:g} 超出范围；请填写 0 到 0.5 之间的数，例如 0.05 表示 5 %（0 为惯例比例）。",
+            field="share",
+        )  # fmt: skip
+    return float(share or 0)
+
+
+def _ahead(page: Page, name: str | None, way: str, share: float | None) -> str:
+    """How many rows a press would hold out."""
+    try:
+        rows = int(working(page.workspace, name or "").meta["rows"])
+        part = _share(share)
+    except UserError as error:
+        return problem(error, page.words.lang) if name else ""
+    held = max(1, round(rows * part)) if part else heldout.usual(rows)
+    key = "split_ahead_groups" if way == "grouped" else "split_ahead"
+    return hint(page.words(key, n=f"{held:,}", rows=f"{rows:,}", percent=f"{held / max(1, rows):.1%}"))
+
+
 def _split(page: Page, name: str | None, way: str, by: str | None, share: float | None, seed: float | None, pulse: float) -> list[Any]:  # fmt: skip
     try:
-        made = divide.divide(page.workspace, name or "", way, by or "", float(share or 0), int(seed or 0))
+        made = divide.divide(page.workspace, name or "", way, by or "", _share(share), int(seed or 0))
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
     page.draft.put({"data.dataset": made.name, "data.version": made.version, "name": ""})
@@ -83,11 +134,41 @@ def _differ(page: Page, name: str | None, old: int | None, new: int | None) -> s
     except UserError as error:
         return problem(error, words.lang)
     counts = facts([(words(f"differ_{key}"), f"{found[key]:,}") for key in ("same", "changed", "gone", "new")])
-    steps = table([words("clean_step"), ""], [[step.get("kind"), compare.told(step)] for step in found["steps"]])
-    rows = [[words(f"differ_{each['what']}"), each["before"], each["after"]] for each in found["examples"]]
-    body = table(["", words("clean_before"), words("clean_after")], rows) if rows else ""
+    steps = table([words("clean_step"), ""], [[_named(words, step), _said(words, step)] for step in found["steps"]])
+    alike = Counter((each["what"], each["before"], each["after"]) for each in found["examples"])
+    rows = [[words(f"differ_{what}"), count, before, after] for (what, before, after), count in alike.items()]
+    heads = [
+        "",
+        words("rows"),
+        f"{words('versions_old')} v{first.version}",
+        f"{words('versions_new')} v{second.version}",
+    ]
+    listed = len(found["examples"])
+    more = (
+        hint(words("versions_more", n=listed)) if listed < sum(found[key] for key in ("changed", "gone", "new")) else ""
+    )
+    body = more + table(heads, rows) if rows else ""
     head = tag("h2", esc(f"v{first.version} → v{second.version}"))
     return tag("div", head + counts, class_="card") + body + tag("h2", esc(words("versions_steps"))) + steps
+
+
+def _named(words: Words, step: dict[str, Any]) -> str:
+    """What a step is called on the page."""
+    kind = str(step.get("kind"))
+    if kind in CLEANING.kinds():
+        return words.say(CLEANING.get(kind).label)
+    return words(f"step_{kind}") if kind in STEPS else kind
+
+
+def _said(words: Words, step: dict[str, Any]) -> str:
+    """What it did; of a cleaning step or an import, its settings."""
+    if step.get("kind") == "split" and step.get("way") in divide.WAYS:
+        way = words.say(divide.WAYS[step["way"]])
+        return words("history_split", way=way, n=f"{step.get('heldout', 0):,}")
+    for kind, counted, key in (("edit", "cells", "history_edit"), ("annotate", "labels", "history_label")):
+        if step.get("kind") == kind and counted in step:
+            return words(key, n=f"{step[counted]:,}")
+    return compare.told(step)
 
 
 def _take(page: Page, name: str | None, version: int | None, kind: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import tempfile
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,9 @@ def build(page: Page, chosen: Any) -> None:
         plane = gr.Plot(visible=False, show_label=False, elem_id="look-map")
         below = gr.HTML(padding=False)
         file = gr.File(visible=False, interactive=False, label=words("look_report"), elem_id="look-report")
-    go.click(
-        lambda name: _look(page, name), [chosen],
-        [said, tokens, lengths, limit, cost, labels, scripts, plane, below, file], show_progress="full", show_progress_on=[said],
-    )  # fmt: skip
+    shown = [said, tokens, lengths, limit, cost, labels, scripts, plane, below, file]
+    go.click(lambda name: _look(page, name), [chosen], shown, show_progress="full", show_progress_on=[said])
+    chosen.change(lambda: _nothing(""), None, shown, queue=False, show_progress="hidden")
     limit.change(
         lambda counts, at: [_lengths(words, counts, at), _cost(words, counts, at)], [tokens, limit], [lengths, cost],
         queue=False, show_progress="hidden",
@@ -51,19 +51,21 @@ def build(page: Page, chosen: Any) -> None:
 
 
 def _look(page: Page, name: str | None) -> list[Any]:
-    words, hidden = page.words, gr.update(visible=False)
+    words = page.words
     try:
         dataset = working(page.workspace, name or "")
         folder, why = _tokenizer(page)
         found = understand.look(dataset, folder)
     except UserError as error:
-        return [problem(error, words.lang), [], *[hidden] * 2, "", *[hidden] * 3, "", hidden]
+        return _nothing(problem(error, words.lang))
     at = int(page.draft.get("training.max_length") or 512) if found.tokens else 512
     top = max([*found.tokens, 16])
     slider = gr.update(maximum=top + 8, value=min(at, top), visible=bool(found.tokens))
     pictures = _pictures(words, found, min(at, top))
     report = _report(words, dataset, found, pictures)
-    shown = [gr.update(value=figure, visible=True) if figure is not None else hidden for figure in pictures]
+    shown = [
+        gr.update(value=figure, visible=True) if figure is not None else gr.update(visible=False) for figure in pictures
+    ]
     card = tag("div", _facts(words, dataset, found), class_="card") + (hint(why) if why else "")
     cost = _cost(words, found.tokens, min(at, top))
     return [
@@ -78,6 +80,12 @@ def _look(page: Page, name: str | None) -> list[Any]:
     ]
 
 
+def _nothing(said: str) -> list[Any]:
+    """No pictures, and why."""
+    hidden = gr.update(visible=False)
+    return [said, [], *[hidden] * 2, "", *[hidden] * 3, "", hidden]
+
+
 def _tokenizer(page: Page) -> tuple[Path | None, str]:
     """The folder of the chosen model; without one, characters are counted, and it is said why."""
     try:
@@ -90,7 +98,7 @@ def _pictures(words: Words, found: understand.Look, at: int) -> list[Any]:
     labels = list(found.profile.labels)[:LABELS]
     return [
         _lengths(words, found.tokens, at),
-        figures.counts(labels, [found.profile.labels[label] for label in labels], 80 + 28 * len(labels)) if labels else None,
+        figures.counts([label or words("rows_empty") for label in labels], [found.profile.labels[label] for label in labels], 80 + 28 * len(labels)) if labels else None,
         figures.counts([_script(words, kind) for kind in found.scripts], list(found.scripts.values()), 80 + 28 * len(found.scripts)),
         figures.themes(found.map, found.texts, words("look_map")) if found.map else None,
     ]  # fmt: skip
@@ -104,7 +112,10 @@ def _lengths(words: Words, counts: list[int], at: float) -> Any:
     if not counts:
         return None
     edges, heights = histogram(sorted(counts))
-    return figures.cut_histogram(edges, heights, float(at), words("look_tokens"))
+    cut = [0] * len(heights)
+    for count in counts:
+        cut[min(bisect_right(edges, count) - 1, len(cut) - 1)] += count > at
+    return figures.cut_histogram(edges, heights, cut, float(at), words("look_tokens"))
 
 
 def _cost(words: Words, counts: list[int], at: float) -> str:
@@ -125,7 +136,12 @@ def _facts(words: Words, dataset: Dataset, found: understand.Look) -> str:
         (words("look_vocabulary"), f"{found.vocabulary:,}"),
         (words("look_lengths"), f"{about.shortest:,} – {about.median:,} – {about.longest:,}"),
     ]  # fmt: skip
-    return tag("h2", esc(f"{dataset.name} v{dataset.version}")) + facts(pairs)
+    return tag("h2", esc(_title(words, dataset))) + facts(pairs)
+
+
+def _title(words: Words, dataset: Dataset) -> str:
+    unsaved = f" {words('look_unsaved')}" if dataset.meta.get("unsaved") else ""
+    return f"{dataset.name} v{dataset.version}{unsaved}"
 
 
 def _tables(words: Words, found: understand.Look) -> str:
@@ -135,7 +151,9 @@ def _tables(words: Words, found: understand.Look) -> str:
     ]
     if found.odd:
         odd = [[place + 1, words.say(why), text] for place, why, text in found.odd]
-        parts.append(tag("h2", esc(words("look_odd"))) + table([words("line"), words("reason"), "text"], odd, 160))
+        parts.append(
+            tag("h2", esc(words("look_odd"))) + table([words("row"), words("reason"), words("text")], odd, 160)
+        )
     return "".join(parts)
 
 
@@ -144,7 +162,7 @@ def _report(words: Words, dataset: Dataset, found: understand.Look, pictures: li
     drawn = [figure for figure in pictures if figure is not None]
     plots = [figure.to_html(full_html=False, include_plotlyjs=number == 0) for number, figure in enumerate(drawn)]
     style = "body{font:15px/1.6 system-ui,sans-serif;max-width:960px;margin:32px auto;padding:0 20px;color:#23211d}table{border-collapse:collapse}td,th{border-bottom:1px solid #ddd;padding:4px 10px;text-align:left;white-space:pre-wrap}dt{color:#6b665d}dd{margin:0 0 6px}"
-    title = html.escape(f"{words('look_report')}: {dataset.name} v{dataset.version}")
+    title = html.escape(f"{words('look_report')}: {_title(words, dataset)}")
     body = _facts(words, dataset, found) + "".join(plots) + _tables(words, found)
     path = Path(tempfile.mkdtemp(prefix="report-")) / f"{dataset.name}-v{dataset.version}-report.html"
     page = f'<!doctype html><html lang="{words.lang}"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head><body><h1>{title}</h1>{body}</body></html>'

@@ -32,7 +32,7 @@ def build(page: Page) -> None:
             lengths = gr.Plot(visible=False, show_label=False)
     drawn = (lambda name: _show(page, name), [picture, balance, lengths])
     _wire(page, chosen, use, drawn[1])
-    bring.wire(page, upload, confirm, drawn[1])
+    bring.wire(page, {**confirm, "upload": upload, "chosen": chosen, "use": use}, drawn)
     rows.build(page, chosen)
     understand.build(page, chosen)
     cleaning.build(page, chosen, drawn)
@@ -42,17 +42,25 @@ def build(page: Page) -> None:
 
 
 def _wire(page: Page, chosen: Any, use: Any, picture: list[Any]) -> None:
-    page.view(lambda: _datasets(page), [], [chosen])
+    known = gr.State("")
+    page.view(lambda now, before: _datasets(page, now, before), [chosen, known], [chosen, known, *picture])
     chosen.change(lambda name: _show(page, name), [chosen], picture, queue=False, show_progress="hidden")
     use.click(lambda name, pulse: _use(page, name, pulse), [chosen, page.pulse], [page.pulse], queue=False).then(
         None, None, None, js="() => wbGo('model')"
     )
 
 
-def _datasets(page: Page) -> Any:
+def _datasets(page: Page, now: str | None, before: str) -> list[Any]:
+    """The choice follows what the next run is to use when that becomes another dataset or version (`before`: what it was),
+    and stays otherwise; a new version of the dataset that is looked at is drawn at once."""
     names = list(dict.fromkeys(item.name for item in library.all_datasets(page.workspace)))
     current = page.draft.get("data.dataset")
-    return gr.update(choices=names, value=current if current in names else (names[0] if names else None))
+    used = f"{current} {page.draft.get('data.version')}"
+    wanted = current if current in names else (names[0] if names else None)
+    if now in names and (now == wanted or used == before):
+        drawn = _show(page, now) if used != before else [gr.skip()] * 3
+        return [gr.update(choices=names), used, *drawn]
+    return [gr.update(choices=names, value=wanted), used, *[gr.skip()] * 3]
 
 
 def _use(page: Page, name: str | None, pulse: float) -> float:
@@ -109,7 +117,8 @@ def _balance(page: Page, found: Any) -> Any:
         return gr.update(visible=False)
     labels = list(found.labels)[:12]
     height = 80 + 28 * len(labels)
-    return gr.update(value=figures.counts(labels, [found.labels[label] for label in labels], height), visible=True)
+    names = [label or page.words("rows_empty") for label in labels]
+    return gr.update(value=figures.counts(names, [found.labels[label] for label in labels], height), visible=True)
 
 
 def _lengths(page: Page, found: Any) -> Any:

@@ -21,6 +21,8 @@ PHASES = ("download", "load", "prepare", "train", "evaluate", "save")
 EVERY = 3
 """Seconds between two drawings of the curves of a run that works."""
 STEERING = ("stop", "pause", "goon", "cancel", "resume")
+PARTS = len(STEERING) + 6
+"""What is drawn of a run: state, tokens, details, findings, their button, the buttons that steer, the way to the report."""
 
 
 def build(page: Page) -> None:
@@ -31,7 +33,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=2, min_width=320):
             chosen = gr.Radio([], label=words("runs_list"), elem_id="run-list", interactive=True)
             with gr.Row():
-                buttons = {name: gr.Button(words(f"run_{name}"), visible=False, elem_id=f"{name}-run", min_width=110) for name in STEERING}  # fmt: skip
+                buttons = {name: gr.Button(words(f"run_{name}"), visible=False, elem_id=f"{name}-run", min_width=110, size="md") for name in STEERING}  # fmt: skip
             report = gr.Button(words("see_report"), variant="primary", visible=False, elem_id="see-report")
             ill = healing.build(page)
             details = gr.HTML(padding=False)
@@ -48,26 +50,38 @@ def build(page: Page) -> None:
             tokens = gr.HTML(padding=False)
     page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
     parts = [state, tokens, details, *ill[:2], *buttons.values(), report]
-    _wire(page, (chosen, what, others, curve), parts)
+    drawn = _wire(page, (chosen, what, others, curve), parts)
     for name, button in buttons.items():
-        button.click(partial(_steer, page, STEER[name]), [chosen, page.pulse], [state, page.pulse], queue=False)
+        button.click(partial(_steer, page, STEER[name]), [chosen, page.pulse], [*parts, drawn, page.pulse], queue=False, show_progress="hidden")  # fmt: skip
     ill[1].click(partial(healing.again, page), [chosen, page.pulse], [ill[2], page.run, page.pulse], queue=False)
     report.click(None, None, None, js="() => wbGo('evaluate')")
 
 
-def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> None:
+def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> Any:
     """What is drawn is drawn again when the choice changes or the run says something, and then only what changed."""
     quiet = {"show_progress": "hidden", "queue": False}
     chosen, what, others, curve = picked
     drawn, charted = gr.State([]), gr.State("")
-    chosen.change(lambda run: [run or "", *_fresh(page, run, [])], [chosen], [page.run, *parts, drawn], **quiet)
+    chosen.change(
+        lambda run: [run or "", gr.update(choices=_others(page, run)), *_fresh(page, run, [])], [chosen],
+        [page.run, others, *parts, drawn], **quiet,
+    )  # fmt: skip
     for event in (page.mark.change, page.beat.change, page.pulse.change):
-        event(lambda run, old: _fresh(page, run, old), [chosen, drawn], [*parts, drawn], **quiet)
-        event(lambda *given: _curve(page, *given), [chosen, what, others, charted], [curve, charted], **quiet)
+        event(
+            lambda run, old, *given: [*_fresh(page, run, old), *_curve(page, run, *given)],
+            [chosen, drawn, what, others, charted], [*parts, drawn, curve, charted], **quiet,
+        )  # fmt: skip
     for event in (chosen.change, what.change, others.change):
-        event(lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet)
-    page.mark.change(lambda run: gr.update(choices=[each.id for each in all_runs(page.workspace) if each.id != run]), [chosen], [others], **quiet)  # fmt: skip
-    chosen.change(lambda run: gr.update(choices=[each.id for each in all_runs(page.workspace) if each.id != run]), [chosen], [others], **quiet)  # fmt: skip
+        event(
+            lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
+        )
+    page.mark.change(lambda run: gr.update(choices=_others(page, run)), [chosen], [others], **quiet)
+    return drawn
+
+
+def _others(page: Page, run_id: str | None) -> list[str]:
+    """Runs that can be compared with."""
+    return [each.id for each in all_runs(page.workspace) if each.id != run_id]
 
 
 def _title(page: Page, run: Run) -> str:
@@ -81,11 +95,12 @@ STEER: dict[str, Callable[[Run], Any]] = {
 
 
 def _steer(page: Page, act: Callable[[Run], Any], run_id: str | None, pulse: float) -> list[Any]:
+    """Do it, and show at once what it did to the run."""
     try:
-        act(run := find(page.workspace, run_id or ""))
+        act(find(page.workspace, run_id or ""))
     except UserError as error:
-        return [problem(error, page.words.lang), pulse + 1]
-    return [_state(page, run, page.feed.view(run), run.status), pulse + 1]
+        return [problem(error, page.words.lang), *[gr.skip()] * (PARTS - 1), [], pulse + 1]
+    return [*_fresh(page, run_id, []), pulse + 1]
 
 
 def _fresh(page: Page, run_id: str | None, old: list[Any]) -> list[Any]:
