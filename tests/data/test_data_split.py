@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from workbench.core.errors import UserError
-from workbench.data.split import split
+from workbench.data.split import apart, split
 
 ROWS = [{"id": number, "label": "rare" if number % 10 == 0 else "often"} for number in range(200)]
 
@@ -49,3 +49,15 @@ def test_a_label_with_one_row_is_kept_for_training() -> None:
 def test_one_row_cannot_be_split() -> None:
     with pytest.raises(UserError, match="at least 2"):
         split([{"label": "a"}], 0.1, 0)
+
+
+def test_rows_that_ask_the_same_stay_on_one_side() -> None:
+    rows = [{"text": f"question {n // 2}", "label": "ab"[n % 3 == 0]} for n in range(200)]
+    train, held = apart(rows, 0.1, 1, "label")
+    assert not {row["text"] for row in train} & {row["text"] for row in held}
+    assert (len(train) + len(held), 15 <= len(held) <= 25) == (200, True)
+    assert apart(rows, 0.1, 1, "label") == (train, held)
+    alone = [{"text": f"question {n}", "label": "ab"[n % 2]} for n in range(50)]
+    assert apart(alone, 0.2, 3, "label") == split(alone, 0.2, 3, "label")
+    same = [{"text": "one", "label": "a"}] * 4
+    assert len(apart(same, 0.25, 0)[1]) == 1

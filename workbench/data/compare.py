@@ -25,7 +25,10 @@ def compare(old: Dataset, new: Dataset) -> dict[str, Any]:
     fresh = (Counter(right) - Counter(b for _, b in pairs)).elements()
     lost, found = list(gone), list(fresh)
     examples = [
-        *({"what": "changed", "before": _differing(a, b), "after": _differing(b, a)} for a, b in pairs[:SHOWN]),
+        *(
+            {"what": "changed", "before": _differing(a, b), "after": _differing(b, a), "row": _plain(a)}
+            for a, b in pairs[:SHOWN]
+        ),
         *({"what": "gone", "before": _plain(a), "after": ""} for a in lost[:SHOWN]),
         *({"what": "new", "before": "", "after": _plain(b)} for b in found[:SHOWN]),
     ]

@@ -7,7 +7,6 @@ Copies of one text stay on one side, or the held-out rows would be known from tr
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from workbench.core.text import Text
 from workbench.data import nearby
 from workbench.data.dataset import SPLIT
 from workbench.data.moments import moments
-from workbench.data.split import split
+from workbench.data.split import copies, in_groups, split
 from workbench.data.step import Row, View
 from workbench.data.values import as_text
 
@@ -100,36 +99,11 @@ def _held(rows: Sequence[Row], view: View, way: str, by: str, how: tuple[int, in
         next((column for column, role in view.roles.items() if role == "label"), None) if way == "stratified" else None
     )
     labels = [as_text(row.get(label)) if label else "" for row in rows]
-    copies = _copies(texts)
-    if len(copies) < len(rows):
-        return _apart(copies, labels, wanted, seed)
+    groups = copies(texts)
+    if len(groups) < len(rows):
+        return in_groups(groups, labels, wanted, seed)
     places: list[Row] = [{"place": place, "label": name} for place, name in enumerate(labels)]
     return {row["place"] for row in split(places, wanted / len(rows), seed, "label" if label else None)[1]}
-
-
-def _copies(texts: Sequence[str]) -> list[list[int]]:
-    """Places of equal texts together; a row without a text stands alone."""
-    found: dict[str | int, list[int]] = defaultdict(list)
-    for place, text in enumerate(texts):
-        found[nearby.wording(text) or text or place].append(place)
-    return list(found.values())
-
-
-def _apart(copies: list[list[int]], labels: Sequence[str], wanted: int, seed: int) -> set[int]:
-    """About `wanted` rows in whole groups, of every label alike; no label is emptied, and a group goes by its first label."""
-    if len(copies) < 2:
-        raise UserError("All rows say the same; nothing can be held out.", "所有行文字相同，无法留出。", field="split")
-    strata: dict[str, list[list[int]]] = defaultdict(list)
-    for group in copies:
-        strata[labels[group[0]]].append(group)
-    held, goal, chance = set[int](), 0.0, random.Random(seed)
-    for name in sorted(strata):
-        chance.shuffle(strata[name])
-        goal += wanted * sum(map(len, strata[name])) / len(labels)
-        for group in strata[name][1:]:
-            if len(held) + len(group) <= round(goal):
-                held.update(group)
-    return held or set(sorted(copies, key=len)[0])
 
 
 def _alike(texts: Sequence[str]) -> list[str]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 
 from workbench.core.errors import UserError
 from workbench.core.task import Row
+from workbench.data import nearby
 from workbench.data.values import as_text
+
+ANSWERS = frozenset(
+    ("label", "labels", "score", "response", "summary", "answers", "tags", "chosen", "rejected", "target")
+)
+"""Roles that answer: two rows that ask the same may answer differently."""
 
 
 def split(rows: Sequence[Row], share: float, seed: int, stratify: str | None = None) -> tuple[list[Row], list[Row]]:
@@ -44,3 +51,41 @@ def _pick(groups: list[list[int]], wanted: int, chance: random.Random) -> set[in
     for number in spare[: wanted - sum(parts)]:
         parts[number] += 1
     return {index for group, part in zip(groups, parts, strict=True) for index in group[:part]}
+
+
+def apart(rows: Sequence[Row], share: float, seed: int, stratify: str | None = None) -> tuple[list[Row], list[Row]]:
+    """The same, with rows that ask the same on one side: or the held-out ones would be known from training."""
+    groups = copies([" ".join(as_text(value) for role, value in row.items() if role not in ANSWERS) for row in rows])
+    if len(groups) in (1, len(rows)) or len(rows) < 2:
+        return split(rows, share, seed, stratify)
+    labels = [as_text(row.get(stratify)) if stratify else "" for row in rows]
+    held = in_groups(groups, labels, max(1, round(len(rows) * share)), seed)
+    return (
+        [row for place, row in enumerate(rows) if place not in held],
+        [row for place, row in enumerate(rows) if place in held],
+    )
+
+
+def copies(texts: Sequence[str]) -> list[list[int]]:
+    """Places of equal texts together; a row without a text stands alone."""
+    found: dict[str | int, list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        found[nearby.wording(text) or text or place].append(place)
+    return list(found.values())
+
+
+def in_groups(groups: list[list[int]], labels: Sequence[str], wanted: int, seed: int) -> set[int]:
+    """About `wanted` rows in whole groups, of every label alike; no label is emptied, and a group goes by its first label."""
+    if len(groups) < 2:
+        raise UserError("All rows say the same; nothing can be held out.", "所有行文字相同，无法留出。", field="split")
+    strata: dict[str, list[list[int]]] = defaultdict(list)
+    for group in groups:
+        strata[labels[group[0]]].append(group)
+    held, goal, chance = set[int](), 0.0, random.Random(seed)
+    for name in sorted(strata):
+        chance.shuffle(strata[name])
+        goal += wanted * sum(map(len, strata[name])) / len(labels)
+        for group in strata[name][1:]:
+            if len(held) + len(group) <= round(goal):
+                held.update(group)
+    return held or set(sorted(groups, key=len)[0])

@@ -11,7 +11,7 @@ from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.library import Dataset
-from workbench.data.split import split
+from workbench.data.split import apart, split
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def gather(workspace: Workspace, recipe: Recipe) -> Material:
     made = dataset.convert(task, recipe.data.roles or None)
     train, heldout, seed = made.rows, made.heldout, recipe.training.seed
     if heldout is None:
-        train, heldout = split(train, recipe.data.validation, seed, task.stratify)
+        train, heldout = apart(train, recipe.data.validation, seed, task.stratify)
     train = at_most(train, recipe.data.max_rows, seed, task)
     heldout = at_most(heldout, recipe.evaluation.max_rows, seed, task)
     return Material(dataset, train, heldout, made.notes())

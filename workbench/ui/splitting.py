@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.core.errors import UserError
+from workbench.core.errors import UserError, shorten
 from workbench.data import compare, divide, export, heldout, library
 from workbench.data.step import CLEANING
 from workbench.data.working import working
@@ -136,9 +136,13 @@ def _differ(page: Page, name: str | None, old: int | None, new: int | None) -> s
     counts = facts([(words(f"differ_{key}"), f"{found[key]:,}") for key in ("same", "changed", "gone", "new")])
     steps = table([words("clean_step"), ""], [[_named(words, step), _said(words, step)] for step in found["steps"]])
     alike = Counter((each["what"], each["before"], each["after"]) for each in found["examples"])
-    rows = [[words(f"differ_{what}"), count, before, after] for (what, before, after), count in alike.items()]
+    first_of = {
+        (each["what"], each["before"], each["after"]): each.get("row", "") for each in reversed(found["examples"])
+    }
+    rows = [[words(f"differ_{key[0]}"), shorten(first_of[key], 80), count, *key[1:]] for key, count in alike.items()]
     heads = [
         "",
+        words("differ_row"),
         words("rows"),
         f"{words('versions_old')} v{first.version}",
         f"{words('versions_new')} v{second.version}",

@@ -87,7 +87,7 @@ def _show(page: Page, name: str | None) -> list[Any]:
         return bring.nothing(page)
     try:
         dataset = working(page.workspace, name)
-        found = profile.profile(dataset.rows(0, profile.PART), dataset.meta.get("roles") or {})
+        found = profile.overview(dataset, profile.sample(dataset)[1])
     except UserError as error:
         return [problem(error, words.lang), gr.update(visible=False), gr.update(visible=False)]
     columns = list(dataset.meta.get("columns") or [])
