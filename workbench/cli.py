@@ -6,11 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from workbench import commands, commands_ahead, commands_data, commands_runs
+from workbench import commands, commands_ahead, commands_data, commands_export, commands_runs, commands_search
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.models import source
+
+BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
     for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
         _ahead(verbs.add_parser(name, help=about), name)
+    commands_search.options(verbs)
+    commands_export.options(verbs)
     chat = verbs.add_parser("chat", help="talk to a run or model in the terminal")
     chat.add_argument("target", metavar="RUN|MODEL")
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
@@ -46,10 +50,7 @@ def parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
-    bench.add_argument(
-        "name",
-        choices=["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history"],
-    )
+    bench.add_argument("name", choices=BENCHES)
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")
@@ -140,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        rooms = (commands, commands_ahead, commands_data, commands_runs)
+        rooms = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export)
         handlers = {name: handler for room in rooms for name, handler in room.HANDLERS.items()}
         workspace = Workspace(arguments.workspace)
         source.apply(workspace)

@@ -30,7 +30,7 @@ Make = Callable[..., Recipe]
 LONG = {"training__max_steps": 100_000, "evaluation__baseline": False}
 REPORT = {
     "task", "main_metric", "rows", "before", "after", "baseline", "confusion", "per_class", "examples", "verdict", "seconds",
-    "peak_memory_mb", "tokens_per_second", "trainable", "total",
+    "peak_memory_mb", "tokens_per_second", "trainable", "total", "interval",
 }  # fmt: skip
 
 

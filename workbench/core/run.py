@@ -100,13 +100,14 @@ class Run:
     @property
     def status(self) -> Status:
         """Derived: from the last lifecycle event and whether the worker lives."""
+        claimed = (self.folder / "worker.json").exists()  # first: a run that is claimed while we look is not lost
         if self.worker() is not None:
             return "running"
         last = events.last_lifecycle(self.events_path)
         if last is not None and last.kind in events.TERMINAL:
             return last.kind  # type: ignore[return-value]
         # a run that was put back into the queue has no worker.json until it is started again
-        return "lost" if (self.folder / "worker.json").exists() else "queued"
+        return "lost" if claimed else "queued"
 
     def claim(self, process: psutil.Process, device: str = "") -> None:
         """Write down which process works on this run, and the device it was given."""
@@ -177,8 +178,9 @@ class Run:
         }
 
 
-def create(workspace: Workspace, recipe: Recipe) -> Run:
-    """A new run folder: built beside its place and renamed, so that nobody ever sees half of one."""
+def create(workspace: Workspace, recipe: Recipe, beside: dict[str, Any] | None = None) -> Run:
+    """A new run folder: built beside its place and renamed, so that nobody ever sees half of one. `beside`: JSON files to lie in it from
+    the first moment on, by name (whose trial it is, for instance)."""
     words = "".join(char if char.isalnum() else "-" for char in (recipe.name or recipe.data.dataset)).strip("-")
     stamp = time.strftime("%Y-%m-%d-%H%M%S")
     run_id = f"{stamp}-{words[:24] or 'run'}-{recipe.method.kind}-{secrets.token_hex(2)}"
@@ -186,6 +188,8 @@ def create(workspace: Workspace, recipe: Recipe) -> Run:
     staged = workspace.runs / f".{run_id}.part"
     staged.mkdir(parents=True)
     recipe.save(staged / "recipe.yaml")
+    for name, facts in (beside or {}).items():
+        write_json(staged / name, facts)
     staged.rename(folder)
     return Run(folder)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from workbench.core.knob import Section, knob
 from workbench.core.text import Text
 
+SINGLE, DDP, FSDP, TENSOR = "single", "ddp", "fsdp", "tensor-parallel"
+"""How a run is spread over processes (workbench.engine.launcher starts them)."""
+
 
 class ComputeSection(Section):
     """The `compute:` part: where it runs and in which numbers."""
@@ -99,6 +102,69 @@ class ComputeSection(Section):
         advanced=True,
         example="0",
     )
+    strategy: str = knob(
+        SINGLE,
+        Text("Spread over processes", "多进程方式"),
+        Text(
+            "single: one process. ddp: each process has the whole model and its own rows. fsdp: each holds a part of the weights, gradients "
+            "and optimizer state (our own loop). tensor-parallel: all share each layer's product (our own loop, language models).",
+            "single：单进程。ddp：每个进程有完整模型和各自的行。fsdp：每个进程只存一部分权重、梯度和优化器状态（自写训练循环）。"
+            "tensor-parallel：各进程分担每一层的乘法（自写训练循环，语言模型）。",
+        ),
+        choices=(
+            (SINGLE, Text("one process", "单进程")),
+            (DDP, Text("DDP: rows apart", "DDP：数据并行")),
+            (FSDP, Text("FSDP2: weights apart", "FSDP2：权重分片")),
+            (TENSOR, Text("tensor-parallel: layers apart", "张量并行：层内分片")),
+        ),
+        advanced=True,
+    )
+    processes: int = knob(
+        1,
+        Text("Processes per machine", "每台机器的进程数"),
+        Text(
+            "One per GPU, or a few on a CPU. A step then takes batch size × processes × machines rows (tensor-parallel: batch size).",
+            "每个 GPU 一个进程；CPU 上可取几个。每一步的行数 = 批大小 × 进程数 × 机器数（张量并行时仍为批大小）。",
+        ),
+        ge=1,
+        le=256,
+        advanced=True,
+        example="2",
+    )
+    machines: int = knob(
+        1,
+        Text("Machines", "机器数"),
+        Text(
+            "More than one need this workspace in a shared folder; launch.json in the run's folder has the command for each of the others.",
+            "多台机器须共享同一工作区文件夹；任务文件夹中的 launch.json 给出其余每台机器要执行的命令。",
+        ),
+        ge=1,
+        le=4096,
+        advanced=True,
+        example="1",
+    )
+    main_address: str = knob(
+        "",
+        Text("Address of the main machine", "主机器地址"),
+        Text(
+            "Where the other machines reach this one. Empty for one machine.",
+            "其他机器连接本机所用的地址。只有一台机器时留空。",
+        ),
+        advanced=True,
+        example="10.0.0.1",
+    )
+    main_port: int = knob(
+        0,
+        Text("Port of the main machine", "主机器端口"),
+        Text(
+            "0 takes a free one; several machines need a number they can all reach, e.g. 29500.",
+            "0 表示自动选择空闲端口；多台机器时需填一个都能访问的端口，例如 29500。",
+        ),
+        ge=0,
+        le=65535,
+        advanced=True,
+        example="29500",
+    )
 
 
 class EvaluationSection(Section):
@@ -112,6 +178,20 @@ class EvaluationSection(Section):
         le=1_000_000,
         advanced=True,
         example="500",
+    )
+    part: str = knob(
+        "all",
+        Text("Which held-out rows", "用哪些留出行"),
+        Text(
+            "Whoever picks the best of several runs needs rows that took no part in picking: one half picks, the other judges.",
+            "从多个训练任务中挑最好的，需要没有参与挑选的行：一半用来挑选，另一半用来最终评判。",
+        ),
+        choices=(
+            ("all", Text("all", "全部")),
+            ("selection", Text("the half that picks", "用于挑选的一半")),
+            ("untouched", Text("the untouched half", "未动用的一半")),
+        ),
+        advanced=True,
     )
     samples: int = knob(
         8,

@@ -215,3 +215,20 @@ class TrainingSection(Section):
         ),
         advanced=True,
     )
+    report_to: str = knob(
+        "none",
+        Text("Also report to", "同时汇报到"),
+        Text(
+            "TensorBoard files always lie in the run's folder (tensorboard/). A tracker gets the settings and curves too; its package "
+            "must be installed. wandb sends them to its servers, unless WANDB_MODE=offline; mlflow to MLFLOW_TRACKING_URI.",
+            "任务文件夹中总有 TensorBoard 文件（tensorboard/）。也可把设置和曲线交给其他记录工具，需先安装其软件包。"
+            "wandb 会发送到它的服务器，除非设置 WANDB_MODE=offline；mlflow 发送到 MLFLOW_TRACKING_URI。",
+        ),
+        choices=(
+            ("none", Text("nobody else", "不再汇报")),
+            ("trackio", Text("trackio (on this machine)", "trackio（本机）")),
+            ("wandb", Text("Weights & Biases (its servers)", "Weights & Biases（其服务器）")),
+            ("mlflow", Text("MLflow", "MLflow")),
+        ),
+        advanced=True,
+    )

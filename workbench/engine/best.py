@@ -11,6 +11,9 @@ class Best:
     """Keeps what is trained on disk whenever the held-out loss has never been lower. Each best lies in a file of its own, so that a
     run that goes on from an earlier checkpoint finds the best of that time."""
 
+    main: bool = True
+    """Whether this is the process that writes."""
+
     def __init__(self, folder: Path, patience: int, wanted: bool) -> None:
         self.folder, self.patience, self.wanted = folder, patience, wanted or patience > 0
         self.loss, self.step, self.worse = math.inf, 0, 0
@@ -34,9 +37,12 @@ class Best:
 
         from workbench.engine.checkpoint import trained
 
+        learned = trained(model)  # of a model in parts, every process has to ask
+        if not self.main:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".best-{self.step}.part"
-        save_file(trained(model), str(part))
+        save_file(learned, str(part))
         part.replace(self._path(self.step))
 
     def facts(self) -> dict[str, Any] | None:

@@ -11,10 +11,11 @@ import psutil
 from transformers import TrainerCallback
 
 from workbench.core.files import read_json
+from workbench.engine import spread
 from workbench.engine.best import Best
 from workbench.engine.checkpoint import SESSION, Keeper
 from workbench.engine.hardware import memory_mb
-from workbench.engine.stage import Stage, Stopped
+from workbench.engine.stage import LEAVE, STOP, Stage, Stopped
 
 NEVER = 1_000_000_000
 """Steps that no run has."""
@@ -43,6 +44,7 @@ class Reporter(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The clock of the steps starts here; the method learns how many there will be."""
+        spread.assert_spread(self.stage.world, self.trainer)
         self.plan(state.max_steps)
         self.last = time.monotonic()
         self.began = self.last - self.before
@@ -55,14 +57,14 @@ class Reporter(TrainerCallback):
         """One look at what is asked for; a run whose folder was deleted has nobody left to train for. Held-out rows are looked at
         before a checkpoint is made of the same step, so that no look is lost between the two."""
         self.stage.step = state.global_step
-        if not self.stage.run.folder.is_dir():
-            raise Stopped
         held = self.stage.hold()
+        if self.stage.wish == LEAVE:
+            raise Stopped
         self.began, self.last = self.began + held, self.last + held
         if args.eval_strategy.value != "no":
             ended = args.eval_steps >= NEVER and float(state.epoch or 0).is_integer()
             control.should_evaluate |= ended or state.global_step >= state.max_steps
-        if self.stage.run.stop_asked:
+        if self.stage.wish == STOP:
             self.stopped = control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -74,7 +76,7 @@ class Reporter(TrainerCallback):
             self._step(state, logs)
 
     def _step(self, state: Any, logs: dict[str, Any]) -> None:
-        now, count = time.monotonic(), self.trainer.take_tokens()
+        now, count = time.monotonic(), int(self.stage.world.sum(self.trainer.take_tokens()))
         pace = count / max(now - self.last, 1e-9)
         self.last = now
         self.tokens += count
@@ -93,7 +95,8 @@ class Reporter(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """The best weights are kept; enough looks without better ones end the run. Its time is not the next step's."""
-        if self.best and self.best.look(self.trainer.model, state.global_step, (metrics or {}).get("eval_loss", 0.0)):
+        loss = self.stage.world.agree((metrics or {}).get("eval_loss", 0.0))
+        if self.best and self.best.look(self.trainer.model, state.global_step, loss):
             control.should_training_stop = True
         self.last = time.monotonic()
 
@@ -106,7 +109,7 @@ class Reporter(TrainerCallback):
             "best": best and best.facts(),
         }
         self.keeper.save(state.global_step, write, facts, self.memory())
-        if best:
+        if best and self.stage.world.main:
             best.forget(but={best.step, *self.keeper.kept_best()})
         self.last = time.monotonic()
 

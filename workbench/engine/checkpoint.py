@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from workbench.core.files import read_json, sha256, sync_folder, write_json
 from workbench.core.text import Text
+from workbench.engine import spread
 from workbench.engine.room import patiently
 from workbench.engine.stage import Stage
 
@@ -52,11 +53,29 @@ class Keeper:
 
         def whole() -> None:
             write()
-            save_file(tensors, str(made / METHOD)) if tensors else None
-            write_json(made / SESSION, facts)
-            self.need = seal(made, step, self.mark)
+            if world.main:
+                save_file(tensors, str(made / METHOD)) if tensors else None
+                write_json(made / SESSION, facts)
+            if not world.many:
+                self.need = seal(made, step, self.mark)
 
-        patiently(self.stage, self.folder, self.need, whole, lambda: shutil.rmtree(made, ignore_errors=True))
+        def undo() -> None:
+            if world.main:
+                shutil.rmtree(made, ignore_errors=True)
+
+        world = self.stage.world
+        world.first(lambda: patiently(self.stage, self.folder, self.need, whole, undo))
+        world.wait()  # every process's random numbers are there
+        world.alone(lambda: self._put_in_place(made, place, step))
+
+    def _put_in_place(self, made: Path, place: Path, step: int) -> None:
+        """Sealed where several processes wrote into it, renamed, told; the oldest go."""
+        if self.stage.world.many:
+
+            def closed() -> None:
+                self.need = seal(made, step, self.mark)
+
+            patiently(self.stage, self.folder, 0, closed, lambda: None)
         shutil.rmtree(place, ignore_errors=True)
         made.rename(place)
         sync_folder(self.folder)
@@ -109,7 +128,14 @@ def wrong_with(folder: Path, mark: Mark) -> Text | None:
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or not {TRAINED, STATE} <= files.keys():
         return Text("its manifest is missing or damaged", "清单缺失或损坏")
-    if found.get("of") != mark:
+    whose = found.get("of") or {}
+    if whose.get("spread") != mark.get("spread"):
+        here, there = mark.get("spread", "single × 1"), whose.get("spread", "single × 1")
+        return Text(
+            f"it was made by {there} and this run is {here}; processes and strategy cannot change in the middle of a run",
+            f"它由 {there} 生成，而本次训练是 {here}；训练中途不能更换进程数和多进程方式",
+        )
+    if whose != mark:
         return Text("it belongs to another recipe, dataset or model", "它属于另一个配方、数据集或模型")
     for name, facts in files.items():
         path = folder / name
@@ -119,20 +145,35 @@ def wrong_with(folder: Path, mark: Mark) -> Text | None:
 
 
 def trained(model: Any) -> dict[str, Any]:
-    """What is trained, by name, on the CPU."""
+    """What is trained, by name, whole, on the CPU. Of a model in parts, every process must ask."""
     return {
-        name: value.detach().cpu().clone().contiguous()
-        for name, value in model.named_parameters()
+        name: spread.full(value.detach()).cpu().clone().contiguous()
+        for name, value in spread.plain(model).named_parameters()
         if value.requires_grad
     }
 
 
 def lay(model: Any, path: Path) -> None:
     """Put saved values in their places. ValueError when names do not match: nothing is laid over silently in part."""
-    found, wanted = load_file(str(path)), {name for name, value in model.named_parameters() if value.requires_grad}
-    if found.keys() != wanted:
-        raise ValueError(f"{path.name} holds other parameters than those that are trained")
-    model.load_state_dict(found, strict=False)
+    put(model, load_file(str(path)), path.name)
+
+
+def put(model: Any, found: dict[str, Any], name: str) -> None:
+    """The same, from values that are at hand."""
+    places = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    if found.keys() != places.keys():
+        raise ValueError(f"{name} holds other parameters than those that are trained")
+    if any(spread.divided(value) for value in places.values()):
+        with torch.no_grad():
+            for key, place in places.items():
+                place.copy_(spread.like(found[key], place))
+    else:
+        model.load_state_dict(found, strict=False)
+
+
+def chance_of(rank: int) -> str:
+    """The file of a process's random numbers."""
+    return f"{rank}-{CHANCE}" if rank else CHANCE
 
 
 def chance() -> dict[str, Any]:

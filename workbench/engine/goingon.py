@@ -11,13 +11,16 @@ from safetensors.torch import load_file
 
 from workbench.core.files import sha256
 from workbench.core.text import Text
-from workbench.engine import checkpoint
+from workbench.engine import checkpoint, trackers
 
 
 def mark_of(session: Any) -> dict[str, str]:
     """Whose checkpoints these are: recipe, data and model."""
     files = sorted((path.name, path.stat().st_size) for path in session.folder.glob("*") if path.is_file())
+    world = session.stage.world
+    over = {"spread": f"{world.strategy} × {world.size}"} if world.many else dict[str, str]()
     return {
+        **over,
         "recipe": sha256(session.run.folder / "recipe.yaml"),
         "data": str(session.material.dataset.meta.get("sha256")),
         "model": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
@@ -25,15 +28,25 @@ def mark_of(session: Any) -> dict[str, str]:
 
 
 def begin(session: Any, keeper: checkpoint.Keeper) -> Path | None:
-    """The checkpoint an interrupted run goes on from; None at a first beginning, or when there is none that can be trusted."""
+    """The checkpoint an interrupted run goes on from; None at a first beginning, or when there is none that can be trusted. The first
+    process looks, the others take the same."""
+    world = session.stage.world
+    found = _found(session, keeper) if world.main else None
+    step = int(world.agree(int(found.name.removeprefix(checkpoint.PLACE)) if found else -1))
+    return keeper.folder / f"{checkpoint.PLACE}{step}" if step >= 0 else None
+
+
+def _found(session: Any, keeper: checkpoint.Keeper) -> Path | None:
     keeper.begin()
     if not session.stage.again:
+        trackers.follow(session.stage, 0)
         return None
     kept, notes = checkpoint.newest(keeper.folder, keeper.mark)
     for note in notes:
         session.stage.note(note)
     step = int(kept.name.removeprefix(checkpoint.PLACE)) if kept else 0
     session.stage.write("resumed", step=step)
+    trackers.follow(session.stage, step)
     session.stage.note(
         Text(f"Goes on after step {step}.", f"从第 {step} 步之后继续。")
         if kept

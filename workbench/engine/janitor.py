@@ -73,6 +73,13 @@ def drop_checkpoints(workspace: Workspace, run_id: str) -> int:
     return freed
 
 
+def leave_report(run: Run, weights: bool) -> None:
+    """Of a run that will not go on keep what it found out, and its weights where they are wanted."""
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    if not weights:
+        shutil.rmtree(run.tuned, ignore_errors=True)
+
+
 def drop_run(workspace: Workspace, run_id: str) -> int:
     """Remove a run that has ended, with everything in it. The bytes that came free."""
     run = find(workspace, run_id)

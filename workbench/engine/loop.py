@@ -7,7 +7,6 @@ processes are Accelerate's business; what is told to the page goes through the s
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 from collections.abc import Iterator
@@ -23,7 +22,8 @@ from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.trainer_pt_utils import get_parameter_names
 
 from workbench.engine import checkpoint, loopstate, packing
-from workbench.engine.trainer import Collator, Rows, check_numbers, check_weights
+from workbench.engine.spread import Spread
+from workbench.engine.trainer import Collator, Rows, check_numbers
 
 Batch = dict[str, Any]
 IGNORED = -100
@@ -36,6 +36,8 @@ class Loop:
 
     method_groups: list[dict[str, Any]] | None = None
     """Parameter groups the method wants instead of one learning rate for all."""
+    counted = True
+    """Whether the model divides its loss by the number of answers it is told (workbench.engine.answers)."""
 
     def __init__(self, model: Any, settings: dict[str, Any], rows: tuple[Rows, Rows | None], pads: tuple[Collator, Collator], callback: Any, own: Any = None) -> None:  # fmt: skip
         self.args = args = TrainingArguments(**settings)
@@ -47,6 +49,7 @@ class Loop:
             dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, even_batches=True),
         )
         callback.trainer, self.own = self, own
+        self.spread = Spread(callback.stage.world, self.accelerator)
         set_seed(args.seed)
 
     def train(self, resume_from_checkpoint: str | None = None) -> None:
@@ -75,8 +78,8 @@ class Loop:
             self.rows[0], args.per_device_train_batch_size, order is None, order, collate_fn=self.pads[0]
         )
         made, extras = Trainer.get_optimizer_cls_and_kwargs(args, model)
-        optimizer = made(self.method_groups or self._groups(), **extras)
-        self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
+        optimizer = made(self.spread.groups(self.method_groups or self._groups()), **extras)
+        self.model, self.optimizer, self.loader = self.spread.prepare(model, optimizer, loader)
         per_epoch = math.ceil(len(self.loader) / args.gradient_accumulation_steps)
         epochs = math.ceil(args.num_train_epochs * per_epoch)
         self.state.max_steps = args.max_steps if args.max_steps > 0 else epochs
@@ -101,11 +104,11 @@ class Loop:
         loader = self.accelerator.skip_first_batches(self.loader, seen) if seen else self.loader
         loader.set_epoch(epoch)  # another order of the rows, the same one for the same seed
         if kept and not seen:
-            checkpoint.set_chance(kept / checkpoint.CHANCE)
+            checkpoint.set_chance(kept / checkpoint.chance_of(self.spread.world.rank))
         batches = iter(loader)
         if kept and seen:
             batches = itertools.chain([next(batches)], batches)
-            checkpoint.set_chance(kept / checkpoint.CHANCE)
+            checkpoint.set_chance(kept / checkpoint.chance_of(self.spread.world.rank))
         while chunk := list(itertools.islice(batches, self.args.gradient_accumulation_steps)):
             seen += len(chunk)
             yield seen, chunk
@@ -115,14 +118,15 @@ class Loop:
         self.model.train()
         answers, total = self._answers(batches), torch.tensor(0.0, device=self.accelerator.device)
         for index, batch in enumerate(batches):
-            last = index == len(batches) - 1  # several processes need to agree on the gradients only once
-            with self.accelerator.autocast(), _together(self.accelerator, self.model, last):
-                loss = self._loss(batch, answers) if answers is not None else self._loss(batch, None) / len(batches)
+            last = index == len(batches) - 1
+            with self.accelerator.autocast(), self.spread.together(self.model, last):
+                loss = self._loss(batch, answers)  # of gradients, processes take the mean
+                loss = loss * self.spread.world.feeds if answers is not None else loss / len(batches)
                 self.accelerator.backward(loss)
             total += loss.detach()
             self.tokens = self.tokens + packing.tokens(batch)
         limit = self.args.max_grad_norm or math.inf
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), limit)
+        norm = self.spread.clip(self.model, limit)
         self.optimizer.step()
         self.callback.on_optimizer_step(self.args, self.state, self.control)
         rate = self.scheduler.get_last_lr()[0]
@@ -131,7 +135,7 @@ class Loop:
         self.model.zero_grad()
         self.state.global_step += 1
         self.callback.on_step_end(self.args, self.state, self.control)
-        self._tell({"loss": total.item(), "grad_norm": float(norm), "learning_rate": rate})
+        self._tell({"loss": self.spread.world.mean(total.item()), "grad_norm": float(norm), "learning_rate": rate})
 
     def _loss(self, batch: Batch, answers: Any) -> Any:
         """The model's own loss; a batch without padding has its own way (workbench.engine.packing)."""
@@ -146,15 +150,14 @@ class Loop:
 
         None for a model that takes the mean itself. A causal model predicts the next token: its first label is no answer.
         """
+        if "labels" not in batches[0] or not (self.own or self.counted):
+            return None
         model = self.accelerator.unwrap_model(self.model)
         model = model.get_base_model() if hasattr(model, "get_base_model") else model
-        able = inspect.signature(model.forward).parameters.values()
-        if "labels" not in batches[0] or not (self.own or any(each.kind is each.VAR_KEYWORD for each in able)):
-            return None
         causal = LOSS_MAPPING.get(getattr(model, "loss_type", None)) is ForCausalLMLoss
         shifted = causal and not getattr(model.config, "is_encoder_decoder", False)
         labels = [batch["labels"][..., 1:] if shifted else batch["labels"] for batch in batches]
-        return self.accelerator.gather(sum((each != IGNORED).sum() for each in labels)).sum()
+        return self.spread.answers(sum((each != IGNORED).sum() for each in labels))
 
     def _look(self) -> None:
         """Evaluate and save when it is time, in this order."""
@@ -180,8 +183,8 @@ class Loop:
 
     def _save(self) -> None:
         """Everything that a later worker needs to take the next step as this one would."""
-        check_weights(self.model, self.state.global_step)
-        self.callback.keep(lambda: loopstate.write(self))
+        standing = loopstate.gather(self)
+        self.callback.keep(lambda: loopstate.write(self, standing))
 
     def _tell(self, logs: dict[str, float]) -> None:
         self.callback.on_log(self.args, self.state, self.control, logs=logs)
@@ -191,8 +194,3 @@ class Loop:
         """Tokens since the last call."""
         count, self.tokens = int(self.tokens), torch.tensor(0)
         return count
-
-
-def _together(accelerator: Any, model: Any, last: bool) -> Any:
-    """Several processes exchange gradients at the last batch of a step only."""
-    return accelerator.no_sync(model) if not last else torch.enable_grad()

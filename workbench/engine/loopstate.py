@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,41 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerState
 
 from workbench.core.files import read_json, write_json
-from workbench.engine import checkpoint
+from workbench.engine import checkpoint, spread
+from workbench.engine.stage import NonFinite
 
 MOVING, SHAPE = "optimizer.safetensors", "optimizer.json"
 
 
-def write(loop: Any) -> None:
-    """What is trained, the optimizer, the schedule, chance, and the step, into checkpoint-STEP."""
-    folder = Path(loop.args.output_dir) / f"{checkpoint.STAGED}{loop.state.global_step}"
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(checkpoint.trained(loop.accelerator.unwrap_model(loop.model)), str(folder / checkpoint.TRAINED))
-    save_file(checkpoint.chance(), str(folder / checkpoint.CHANCE))
+@dataclass(frozen=True)
+class Standing:
+    """Where a loop stands, gathered from all processes: what is trained, and the rest as tensors and their shape."""
+
+    learned: dict[str, Any]
+    tensors: dict[str, Any]
+    shape: Any
+
+
+def gather(loop: Any) -> Standing:
+    """Take part in gathering; NonFinite when what is trained is no number: damaged weights are never saved over good ones."""
+    learned, tensors = checkpoint.trained(loop.model), dict[str, Any]()
+    if not all(bool(torch.isfinite(value).all()) for value in learned.values()):
+        raise NonFinite(loop.state.global_step, "weights")
     moving = {"optimizer": loop.optimizer, "scheduler": loop.scheduler, "scaler": loop.accelerator.scaler}
-    tensors: dict[str, Any] = {}
     shape = flat({name: part.state_dict() for name, part in moving.items() if part}, tensors)
-    save_file(tensors, str(folder / MOVING))
-    write_json(folder / SHAPE, shape)
-    loop.state.save_to_json(str(folder / checkpoint.STATE))
+    return Standing(learned, tensors, shape)
+
+
+def write(loop: Any, standing: Standing) -> None:
+    """What is trained, the optimizer, the schedule, chance, and the step, into checkpoint-STEP; of the other processes, their chance."""
+    folder, world = Path(loop.args.output_dir) / f"{checkpoint.STAGED}{loop.state.global_step}", loop.spread.world
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(checkpoint.chance(), str(folder / checkpoint.chance_of(world.rank)))
+    if world.main:
+        save_file(standing.learned, str(folder / checkpoint.TRAINED))
+        save_file(standing.tensors, str(folder / MOVING))
+        write_json(folder / SHAPE, standing.shape)
+        loop.state.save_to_json(str(folder / checkpoint.STATE))
 
 
 def take_back(loop: Any, kept: Path) -> tuple[int, int]:
@@ -35,7 +54,7 @@ def take_back(loop: Any, kept: Path) -> tuple[int, int]:
     planned, accumulate = loop.state.max_steps, loop.args.gradient_accumulation_steps
     checkpoint.lay(loop.accelerator.unwrap_model(loop.model), kept / checkpoint.TRAINED)
     found = whole(read_json(kept / SHAPE), load_file(str(kept / MOVING)))
-    loop.optimizer.load_state_dict(found["optimizer"])
+    loop.optimizer.load_state_dict(apart(found["optimizer"], loop.optimizer))
     loop.scheduler.load_state_dict(found["scheduler"])
     if loop.accelerator.scaler is not None:
         loop.accelerator.scaler.load_state_dict(found["scaler"])
@@ -45,11 +64,21 @@ def take_back(loop: Any, kept: Path) -> tuple[int, int]:
     return epoch, steps * accumulate
 
 
+def apart(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """An optimizer's whole state as this process holds it: in parts where its parameters are."""
+    places = [place for group in optimizer.param_groups for place in group["params"]]
+    for index, facts in state["state"].items():
+        for name, value in facts.items():
+            if isinstance(value, torch.Tensor) and value.shape == places[index].shape:
+                facts[name] = spread.like(value, places[index])
+    return state
+
+
 def flat(value: Any, tensors: dict[str, Any]) -> Any:
     """A state as JSON, its tensors put into `tensors` by number: no pickle is ever read. Keys keep their type."""
     if isinstance(value, torch.Tensor):
         name = str(len(tensors))
-        tensors[name] = value.detach().cpu().clone().contiguous()
+        tensors[name] = spread.full(value.detach()).cpu().clone().contiguous()
         return {"tensor": name}
     if isinstance(value, dict):
         return {"dict": [[key, flat(item, tensors)] for key, item in value.items()]}

@@ -33,8 +33,17 @@ def gather(workspace: Workspace, recipe: Recipe) -> Material:
     if heldout is None:
         train, heldout = apart(train, recipe.data.validation, seed, task.stratify)
     train = at_most(train, recipe.data.max_rows, seed, task)
+    heldout = half(heldout, recipe.evaluation.part, seed, task)
     heldout = at_most(heldout, recipe.evaluation.max_rows, seed, task)
     return Material(dataset, train, heldout, made.notes())
+
+
+def half(rows: list[Row], part: str, seed: int, task: Task) -> list[Row]:
+    """All held-out rows, the half that a search selects by, or the half that it never sees."""
+    if part == "all":
+        return rows
+    selection, untouched = apart(rows, 0.5, seed, task.stratify)
+    return selection if part == "selection" else untouched
 
 
 def at_most(rows: list[Row], limit: int, seed: int, task: Task) -> list[Row]:

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -137,10 +138,18 @@ def devices() -> tuple[str, ...]:
 
 
 def device_for(run: Run, taken: set[str]) -> str | None:
-    """A free device for a run; None when all that suit it are taken."""
+    """A free device for a run (of several processes: a GPU for each, "cuda:0,cuda:1"); None when too few that suit it are free."""
     gpus = [name for name in devices() if name != CPU]
-    suit = [CPU] if run.recipe.compute.device == "cpu" or not gpus else gpus
-    return next((name for name in suit if name not in taken), None)
+    compute = run.recipe.compute
+    if compute.device == "cpu" or not gpus:
+        return None if CPU in taken else CPU
+    free = [name for name in gpus if name not in taken]
+    return ",".join(free[: compute.processes]) if len(free) >= compute.processes else None
+
+
+def taken(runs: Iterable[Run]) -> set[str]:
+    """The devices of running runs."""
+    return {name for run in runs for name in run.device.split(",")}
 
 
 def reason(workspace: Workspace, run: Run) -> str:
@@ -148,5 +157,5 @@ def reason(workspace: Workspace, run: Run) -> str:
     queue = read(workspace)
     if not queue.open(run):
         return "held" if queue.held else "hours"
-    taken = {each.device for each in all_runs(workspace) if each.status == "running"}
-    return "next" if device_for(run, taken) else "busy"
+    busy = taken(each for each in all_runs(workspace) if each.status == "running")
+    return "next" if device_for(run, busy) else "busy"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.engine.hardware import peak_memory_mb
+from workbench.engine.interval import interval
 from workbench.engine.verdict import verdict
 
 
@@ -22,6 +23,7 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
         "rows": len(pairs[1]),
         "before": _rounded(old),
         "after": _rounded(new),
+        "interval": interval(task, material.heldout, after, new),
         "baseline": {name: _rounded(scores) for name, scores in baseline.items()},
         **task.details(material.heldout, before, after),
         "verdict": {"en": words.en, "zh": words.zh},

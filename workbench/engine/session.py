@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.core.files import sync_folder, write_json
+from workbench.core.files import write_json
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
@@ -61,6 +60,16 @@ class Session:
         """The run's folder."""
         return self.stage.run
 
+    def fresh(self, extra: dict[str, Any]) -> Any:
+        """The model as it lies in its folder, with the head of the task; `extra` arguments of `from_pretrained`."""
+        from workbench.engine.hardware import base_dtype
+        from workbench.models.loading import load_model
+
+        dtype = base_dtype(self.device, self.precision, self.task, self.method)
+        options = {**self.options, **self.method.loading(self.recipe.method), **extra}
+        options |= speed.attention(self.recipe.compute, self.device)
+        return load_model(self.folder, self.task, options, self.device, dtype)
+
 
 def train(stage: Stage) -> None:
     """Every phase in turn."""
@@ -71,11 +80,11 @@ def train(stage: Stage) -> None:
     session.task.check(session.material.train)
     for note in session.material.notes:
         stage.note(note)
-    find_model(session)
+    stage.world.first(lambda: find_model(session))
     load(session)
-    before = judge(session)
+    before = stage.world.alone(lambda: judge(session))
     fit(session)
-    finish(session, before)
+    stage.world.alone(lambda: finish(session, before))
 
 
 def find_model(session: Session) -> None:
@@ -101,8 +110,8 @@ def load(session: Session) -> None:
     set_threads(session.recipe.compute.threads)
     from transformers import set_seed
 
-    from workbench.engine.hardware import base_dtype, device_of, precision_of
-    from workbench.models.loading import load_model, load_tokenizer
+    from workbench.engine.hardware import device_of, precision_of
+    from workbench.models.loading import load_tokenizer
 
     session.device = device_of(session.recipe.compute)
     session.precision = precision_of(session.recipe.compute, session.device)
@@ -110,18 +119,12 @@ def load(session: Session) -> None:
     session.tokenizer = load_tokenizer(session.folder)
     settle_template(session)
     session.options = session.task.model_options(session.material.train)
-    dtype = base_dtype(session.device, session.precision, session.task, session.method)
     compute = session.recipe.compute
     for note in speed.left_out(compute, session.device):
         session.stage.note(note)
     speed.set_tf32(compute, session.device)
-    options = {
-        **session.options,
-        **session.method.loading(session.recipe.method),
-        **speed.attention(compute, session.device),
-    }
-    session.model = load_model(session.folder, session.task, options, session.device, dtype)
-    encode(session)
+    session.model = session.fresh({})
+    session.stage.world.first(lambda: encode(session))
 
 
 def settle_template(session: Session) -> None:
@@ -210,7 +213,7 @@ def fit(session: Session) -> None:
     stage.phase("train")
     from transformers import set_seed
 
-    from workbench.engine import checkpoint, goingon, loops, preference, trainer
+    from workbench.engine import checkpoint, goingon, loops, preference, spread
     from workbench.engine.best import Best
     from workbench.engine.callback import Reporter
 
@@ -219,6 +222,7 @@ def fit(session: Session) -> None:
     session.model.train()
     tell_model(session)
     session.undo += speed.shift_up(session.model, recipe.compute, session.device)
+    spread.over(session)
     keeper = checkpoint.Keeper(stage, recipe.training.save_total_limit, goingon.mark_of(session))
     reporter = Reporter(stage, session.device, keeper)
     kept = goingon.begin(session, keeper)
@@ -227,6 +231,7 @@ def fit(session: Session) -> None:
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
     reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
+    reporter.best.main = stage.world.main
     loop = loops.looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
@@ -240,18 +245,29 @@ def fit(session: Session) -> None:
     for undo in reversed(session.undo):
         undo()
     preference.forget_reference(session.model)
-    if not reporter.stopped and (step := reporter.best.restore(session.model)):
+    settle(session, reporter)
+
+
+def settle(session: Session, reporter: Any) -> None:
+    """What was learned, whole again, the best of it where that is wanted; saved at once when a person wants the run to end."""
+    from workbench.engine import spread, trainer
+    from workbench.engine.saving import save
+
+    stage = session.stage
+    session.model = spread.whole(session)
+    if stage.world.main and not reporter.stopped and (step := reporter.best.restore(session.model)):
         stage.note(
             Text(
                 f"The weights of step {step} were kept: the lowest held-out loss.",
                 f"保留了第 {step} 步的权重：留出集损失最低。",
             )
         )
-    trainer.check_weights(session.model, stage.step)
+    if stage.world.main:
+        trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)
     session.training["tokens_per_second"] = round(reporter.tokens / seconds, 1)
     if reporter.stopped:
-        save(session)
+        stage.world.alone(lambda: save(session))
         raise Stopped
 
 
@@ -260,33 +276,17 @@ def tell_model(session: Session) -> None:
     counts = [(value.numel(), value.requires_grad) for value in session.model.parameters()]
     trainable = sum(count for count, wanted in counts if wanted)
     facts = {"trainable": trainable, "total": sum(count for count, _ in counts)}
-    session.stage.write("model", **facts, device=session.device, precision=session.precision)
+    world = session.stage.world
+    over = {"strategy": world.strategy, "processes": world.size} if world.many else dict[str, Any]()
+    session.stage.write("model", **facts, device=session.device, precision=session.precision, **over)
     session.training.update(facts)
-
-
-def save(session: Session) -> None:
-    """The adapter or the model, beside its tokenizer; whole or not at all."""
-    from workbench.engine.room import patiently
-    from workbench.models.loading import save_tuned
-
-    run = session.run
-    session.stage.write("phase", phase="save")
-    part, size = (
-        run.result / "model.part",
-        sum(value.numel() * value.element_size() for value in session.model.parameters() if value.requires_grad),
-    )
-    clear = partial(shutil.rmtree, part, ignore_errors=True)
-    clear()
-    patiently(session.stage, run.folder, size, lambda: save_tuned(run, session.model, session.tokenizer, session.options, part), clear)  # fmt: skip
-    shutil.rmtree(run.tuned, ignore_errors=True)
-    part.rename(run.tuned)
-    sync_folder(run.result)
 
 
 def finish(session: Session, before: Any) -> None:
     """Save first, so that nothing learned is lost; then score, report and the model card."""
     from workbench.engine.card import write_card
     from workbench.engine.report import build
+    from workbench.engine.saving import save
 
     save(session)
     after = judge(session)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.core.events import EventWriter
 from workbench.core.run import Run
 from workbench.core.text import Text
+from workbench.engine.world import ALONE, World
+
+GO, PAUSE, STOP, LEAVE = range(4)
+"""What is wished for at a step; LEAVE: the folder was deleted."""
 
 
 class Stopped(Exception):
@@ -34,10 +39,20 @@ class Stage:
     step: int = 0
     again: bool = False
     """Whether an earlier worker began this run."""
+    listeners: list[Callable[[str, dict[str, Any]], None]] = field(default_factory=list)
+    """Told of every event after it was written."""
+    world: World = ALONE
+    """The processes of this run; only the first of them writes, listens and looks for wishes."""
+    wish: int = GO
+    """What all processes agreed upon at the last step."""
 
     def write(self, kind: str, /, **facts: Any) -> None:
         """Append an event."""
+        if not self.world.main:
+            return
         self.writer.write(kind, **facts)
+        for hear in self.listeners:
+            hear(kind, facts)
 
     def phase(self, name: str) -> None:
         """Begin a phase; a wish to stop is granted between phases."""
@@ -50,19 +65,28 @@ class Stage:
 
     def check_stop(self) -> None:
         """Raise Stopped when a person asked for it; a run whose folder was deleted has nobody left to work for."""
-        if self.run.stop_asked or not self.run.folder.is_dir():
+        if self.world.main and self._asked() in (STOP, LEAVE):
             raise Stopped
 
     def hold(self) -> float:
-        """While a pause is asked for, stand still; how many seconds that was."""
-        if not self.run.pause_asked:
-            return 0.0
+        """Agree on what to do now; while a pause is asked for, stand still. How many seconds that was."""
         began = time.monotonic()
+        if self._agree() != PAUSE:
+            return 0.0
         self.write("paused", reason="person", en="Paused; nothing is lost.", zh="已暂停，不会丢失任何内容。")
-        while self.run.pause_asked and not self.run.stop_asked:
-            time.sleep(0.2)
+        while self._agree() == PAUSE:
+            time.sleep(0.2 if self.world.main else 0)
         self.write("continued", reason="person")
         return time.monotonic() - began
+
+    def _agree(self) -> int:
+        self.wish = int(self.world.agree(self._asked() if self.world.main else GO))
+        return self.wish
+
+    def _asked(self) -> int:
+        if not self.run.folder.is_dir():
+            return LEAVE
+        return STOP if self.run.stop_asked else PAUSE if self.run.pause_asked else GO
 
     @property
     def seconds(self) -> float:

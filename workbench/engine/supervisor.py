@@ -26,7 +26,7 @@ from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Task
 from workbench.core.workspace import Workspace
-from workbench.engine import queue
+from workbench.engine import launcher, queue
 from workbench.engine.material import gather
 from workbench.models import catalog
 from workbench.models.facts import read_config
@@ -65,6 +65,7 @@ def check(workspace: Workspace, recipe: Recipe) -> Recipe:
     if located.path is not None:
         catalog.check_folder(located.path)
     fit(task, method, config)
+    launcher.check(recipe, config)
     # a local folder becomes absolute: the worker has another working directory
     return recipe.replace({"data.version": material.dataset.version, "model.id": located.id})
 
@@ -81,21 +82,20 @@ def launch_next(workspace: Workspace) -> Run | None:
     """Start what may start, one run per free device; the first of them. Every process that uses the workspace agrees through a lock."""
     with workspace.lock("queue"):
         status = {made: made.status for made in reversed(runs.all_runs(workspace))}
-        taken = {made.device for made, state in status.items() if state == "running"}
+        taken = queue.taken(made for made, state in status.items() if state == "running")
         arranged, started = queue.read(workspace), list[Run]()
         for made in arranged.sorted([made for made, state in status.items() if state == "queued"]):
             device = queue.device_for(made, taken)
             if device is not None and arranged.open(made):
                 _spawn(made, device)
-                taken.add(device)
+                taken.update(device.split(","))
                 started.append(made)
         return started[0] if started else None
 
 
 def _spawn(run: Run, device: str) -> None:
     """A worker in a session of its own, with a file for its output: nothing ties it to this process."""
-    command = [sys.executable, "-m", "workbench.engine.worker", str(run.folder)]
-    sees = {"CUDA_VISIBLE_DEVICES": device.partition(":")[2]} if device != queue.CPU else dict[str, str]()
+    command, needs = launcher.prepare(run, device)
     with (run.folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -104,10 +104,15 @@ def _spawn(run: Run, device: str) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=workbench.ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", runs.GIVEN: device, **sees},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **needs},
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         run.claim(psutil.Process(process.pid), device)
+    reap(process, run)
+
+
+def reap(process: subprocess.Popen[bytes], run: Run) -> None:
+    """Somebody waits for it, so that no zombie stays while this process lives."""
     threading.Thread(target=_reap, args=(process, run), daemon=True, name=f"reap-{process.pid}").start()
 
 
@@ -181,11 +186,15 @@ def _wait_then_kill(run: Run, grace: float) -> None:
 
 
 def _kill(worker: psutil.Process) -> None:
-    """The worker leads its own process group: its helpers go with it."""
+    """The worker leads its own process group: its helpers go with it, and so do the processes of a launcher, which lead their own."""
+    others = worker.children(recursive=True)
     if hasattr(os, "killpg") and os.getpgid(worker.pid) == worker.pid:
         os.killpg(worker.pid, signal.SIGKILL)
     else:
         worker.kill()
+    for each in others:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
 
 
 class Supervisor(threading.Thread):

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import EvalLoopOutput
 
 from workbench.core.recipe import Recipe
 from workbench.core.task import TASKS
@@ -28,6 +29,7 @@ OURS = {
     "keep_best",
     "padding_free",
     "early_stopping_patience",
+    "report_to",
 }
 """Training knobs that TrainingArguments has not, or not under this meaning."""
 
@@ -81,10 +83,27 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
             raise
         super().log(logs, start_time)
 
+    def evaluation_loop(self, dataloader: Any, *given: Any, **named: Any) -> Any:
+        """Each of several processes looks at all held-out rows, so that their loss is that of one process: shares come out uneven, and
+        rows would be counted twice."""
+        if self.args.world_size == 1:
+            return super().evaluation_loop(dataloader, *given, **named)
+        self.model.eval()
+        pad = getattr(self, "pad", None) or self.data_collator
+        losses: list[float] = []
+        for batch in torch.utils.data.DataLoader(self.eval_dataset, self.args.eval_batch_size, collate_fn=pad):
+            rows = len(next(iter(batch.values())))
+            with torch.no_grad(), self.compute_loss_context_manager():
+                losses += [self.compute_loss(self.model, self._prepare_inputs(batch)).item()] * rows
+        return EvalLoopOutput(None, None, {"eval_loss": sum(losses) / len(losses)}, len(losses))
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Damaged weights are never saved over good ones."""
         check_weights(self.model, self.state.global_step)
         self.reporter.keep(lambda: super(Watchful, self)._save_checkpoint(model, trial))
+
+    def store_flos(self) -> None:
+        """Nobody asks for them, and counting them together would need every process at a moment of its own."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """What is trained, and nothing else."""
@@ -107,7 +126,8 @@ class WatchfulTrainer(Watchful, Trainer):
         """A packed batch knows its loss by itself."""
         if return_outputs or not packing.is_packed(inputs):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        return packing.loss_of(model, inputs, num_items_in_batch)
+        share = self.args.world_size if num_items_in_batch is not None else 1  # of gradients, processes take the mean
+        return packing.loss_of(model, inputs, num_items_in_batch) * share
 
     def get_eval_dataloader(self, *given: Any, **named: Any) -> Any:
         """Held-out rows are padded."""

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,53 +20,64 @@ import psutil
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
 from workbench.core.run import Run
+from workbench.core.sections import SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.engine import world
 from workbench.engine.stage import NonFinite, Stage, Stopped
+from workbench.engine.trackers import MUFFLED
 
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
-    "WANDB_DISABLED": "true",
-    "WANDB_MODE": "disabled",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "warning",
-    "DISABLE_MLFLOW_INTEGRATION": "TRUE",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    **{name: value for muffled in MUFFLED.values() for name, value in muffled.items()},
 }
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 NICE = 10
 BELOW_NORMAL = 0x4000
 """Windows' BELOW_NORMAL_PRIORITY_CLASS."""
+FIRST_WORD = 3.0
+"""Seconds that the others wait before they end for a fault: the first process may be about to say why."""
 
 
 def main(argv: list[str]) -> int:
     """Work on the run in `argv[0]`."""
     run = Run(Path(argv[0]).resolve())
     be_polite()
-    if not _own(run):
+    if not own(run):
         return 0
     signal.signal(signal.SIGTERM, lambda number, frame: _on_term(run, number, frame))
     again = any(event.kind == "started" for event in run.events()[0])
-    stage = Stage(run, EventWriter(run.events_path), again=again)
+    if world.launched():
+        world.die_with_launcher()
+    path = run.events_path if world.rank() == 0 else Path(os.devnull)
+    stage = Stage(run, EventWriter(path), again=again, world=world.promised(run.recipe.compute))
     stage.write("started", pid=os.getpid(), versions=_versions())
     status = guarded(stage)
     stage.writer.close(patience=600)
+    if status and not stage.world.main:
+        time.sleep(FIRST_WORD)
     return status
 
 
 def be_polite() -> None:
     """Beside the page, in the background, silent, and in a process group of its own."""
-    os.environ.update(QUIET)
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     with contextlib.suppress(OSError, psutil.Error):
         psutil.Process().nice(NICE if os.name == "posix" else BELOW_NORMAL)
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
 
 
-def _own(run: Run) -> bool:
-    """True when this process is the run's worker. A launcher killed in mid-start leaves it unclaimed: claim it then."""
-    me = psutil.Process()
+def own(run: Run) -> bool:
+    """True when this process is the run's worker, or one of several whose launcher is. A launcher killed in mid-start leaves it
+    unclaimed: claim it then. Other machines' processes belong to the main machine's claim."""
+    if os.environ.get("GROUP_RANK", "0") != "0" and world.launched():
+        return True
+    me = psutil.Process(os.getppid()) if world.launched() else psutil.Process()
     with Workspace(run.folder.parent.parent).lock("queue"):
         other = run.worker()
         if other is not None and other.pid != me.pid:
@@ -76,8 +88,12 @@ def _own(run: Run) -> bool:
 
 
 def _on_term(run: Run, number: int, frame: FrameType | None) -> None:
-    """SIGTERM asks to save and end, like the button."""
-    run.ask_to_stop()
+    """SIGTERM asks to save and end, like the button. torchrun hands it on to every process, and sends it as well when one of them is
+    gone: then there is nothing to save together."""
+    if world.launched() and not world.siblings():
+        raise world.PeerLost("another process of the run has ended")
+    if world.rank() == 0:
+        run.ask_to_stop()
 
 
 def _versions() -> dict[str, str]:
@@ -93,7 +109,9 @@ def guarded(stage: Stage) -> int:
     from workbench.engine.session import train
 
     try:
+        meet(stage)
         train(stage)
+        world.leave(stage.world)
     except Stopped:
         stage.write("stopped", step=stage.step, seconds=stage.seconds)
         return 0
@@ -101,6 +119,8 @@ def guarded(stage: Stage) -> int:
         stage.write("failed", en=error.text.en, zh=error.text.zh, field=error.field)
         return 2
     except BaseException as error:  # the edge of the process: nothing may leave without an event
+        if not stage.world.main:
+            return _fallen(error)
         traceback.print_exc()
         text = explain(error)
         facts = {"step": error.step} if isinstance(error, NonFinite) else {}
@@ -108,6 +128,23 @@ def guarded(stage: Stage) -> int:
         return 1
     stage.write("finished", seconds=stage.seconds)
     return 0
+
+
+def meet(stage: Stage) -> None:
+    """The run's other processes, where the recipe wants any."""
+    compute = stage.run.recipe.compute
+    if compute.strategy == SINGLE and not world.launched():
+        return
+    from workbench.engine.hardware import device_of
+
+    stage.world = world.join(compute, device_of(compute))
+
+
+def _fallen(error: BaseException) -> int:
+    """One of the others ends; that the first one is gone needs no traceback."""
+    if not world.is_loss(error):
+        traceback.print_exception(error)
+    return 1
 
 
 def explain(error: BaseException) -> Text:
@@ -118,6 +155,13 @@ def explain(error: BaseException) -> Text:
             "checkpoint is kept. Lower the learning rate (a tenth of it), or add warm-up, and look for damaged rows.",
             f"第 {error.step} 步时{_WHAT_ZH.get(error.what, '数值')}变成 NaN 或无穷大，训练已停止；最后一个正常的检查点已保留。"
             "请把学习率降到十分之一、增加预热，并检查数据是否有损坏的行。",
+        )
+    if world.is_loss(error):
+        return Text(
+            "Another process of this run ended, so all of them did; the last whole checkpoint is kept, and the run can go on from it. "
+            "worker.log says more (a process that was killed without a word usually ran out of memory).",
+            "本次训练的另一个进程已退出，因此全部进程都已结束；最后一个完整的检查点已保留，可以从那里继续。详情见 worker.log"
+            "（无声无息被终止的进程通常是内存不足）。",
         )
     if _out_of_memory(error):
         return Text(

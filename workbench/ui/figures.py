@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
+from workbench.core.method import METHODS
 from workbench.ui.feed import RunView
 from workbench.ui.words import Words
 
@@ -210,3 +212,87 @@ def _folded(text: str) -> str:
     """The beginning of a text for a hover, in lines; plotly reads a few tags there, so that none may come from the data."""
     short = text[:240].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "<br>".join(short[start : start + 60] for start in range(0, len(short), 60))
+
+
+def with_interval(found: dict[str, Any]) -> str:
+    """A score and its 95 % interval: 0.91 (0.85 – 0.95)."""
+    low_high = found.get("interval")
+    return f"{found['score']:.4g}" + (f" ({low_high[0]:.3g} – {low_high[1]:.3g})" if low_high else "")
+
+
+def search_history(trials: Sequence[Any], words: Words) -> go.Figure:
+    """The score of every trial, and the best so far; those that were ended early as marks on the axis."""
+    figure = _figure(320, title={"text": words("search_history"), "font": {"size": 14}, "x": 0})
+    done = [each for each in trials if each.goodness is not None]
+    sign = 1 if done[0].goodness == done[0].score else -1
+    best = itertools.accumulate((each.goodness for each in done), max)
+    numbers = [each.number for each in done]
+    figure.add_scatter(x=numbers, y=[sign * value for value in best], mode="lines", line={"color": PINE, "width": 2, "shape": "hv"}, name=words("search_so_far"))  # fmt: skip
+    figure.add_scatter(x=numbers, y=[each.score for each in done], mode="markers", marker={"size": 9, "color": PINE}, name=words("search_trial"))  # fmt: skip
+    ended = [each.number for each in trials if each.state in ("pruned", "fail")]
+    if ended:
+        worst = min((each.score for each in done), key=lambda score: sign * score)
+        figure.add_scatter(x=ended, y=[worst] * len(ended), mode="markers", marker={"size": 9, "color": AMBER, "symbol": "x"}, name=words("search_ended"))  # fmt: skip
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": -0.28, "x": 0}, margin={"l": 52, "r": 16, "t": 36, "b": 84}
+    )
+    figure.update_xaxes(title={"text": words("search_trial"), "standoff": 4}, dtick=1 if len(trials) <= 20 else None)
+    return figure
+
+
+def parallel(trials: Sequence[Any], knobs: Sequence[Any], labels: dict[str, str], words: Words) -> go.Figure:
+    """A line per finished trial through its settings and its score; the better, the darker."""
+    done = [each for each in trials if each.goodness is not None]
+    figure = _figure(320, title={"text": words("search_parallel"), "font": {"size": 14}, "x": 0})
+    axes = [_axis(knob, [each.values.get(knob.path) for each in done], labels[knob.path]) for knob in knobs]
+    axes.append({"label": words("search_score"), "values": [each.score for each in done]})
+    colours = [[0, "#d8d2c6"], [0.5, "#6fb0a4"], [1, PINE]]
+    figure.add_parcoords(dimensions=axes, line={"color": [each.goodness for each in done], "colorscale": colours}, labelfont={"size": 12})  # fmt: skip
+    figure.update_layout(margin={"l": 60, "r": 40, "t": 96, "b": 24}, title_y=0.97)
+    return figure
+
+
+def _axis(knob: Any, values: Sequence[Any], label: str) -> dict[str, Any]:
+    """Choices at equal distances; logarithms where the range is one."""
+    if knob.choices:
+        places = [knob.choices.index(value) for value in values]
+        every = list(range(len(knob.choices)))
+        return {"label": label, "values": places, "tickvals": every, "ticktext": [str(choice) for choice in knob.choices], "range": [0, len(every) - 1]}  # fmt: skip
+    if not knob.log:
+        return {"label": label, "values": list(values), "range": [knob.low, knob.high]}
+    low, high = math.log10(knob.low), math.log10(knob.high)
+    ticks = [low + (high - low) * place / 4 for place in range(5)]
+    return {"label": label, "values": [math.log10(value) for value in values], "range": [low, high], "tickvals": ticks, "ticktext": [f"{10**tick:.1e}" for tick in ticks]}  # fmt: skip
+
+
+def importance(weights: dict[str, float], count: int, words: Words) -> go.Figure:
+    """How much of the differences each setting explains, the largest on top; `count` trials tell it."""
+    title = words("search_importance") if count >= 20 else words("search_rough", n=count)
+    figure = _figure(320, title={"text": title, "font": {"size": 14}, "x": 0})
+    figure.add_bar(
+        x=list(weights.values()), y=list(weights), orientation="h", marker={"color": PINE},
+        texttemplate="%{x:.0%}", textposition="outside", cliponaxis=False,
+    )  # fmt: skip
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+    figure.update_xaxes(visible=False)
+    return figure
+
+
+def contest(rows: Sequence[dict[str, Any]], words: Words) -> go.Figure:
+    """Methods by what they train and what they reach, with intervals; the model as it was as a line."""
+    figure = _figure(380, title={"text": words("shootout_plot"), "font": {"size": 14}, "x": 0})
+    spans = [row.get("interval") or (row["score"], row["score"]) for row in rows]
+    figure.add_scatter(
+        x=[row["trainable"] for row in rows], y=[row["score"] for row in rows], mode="markers+text", marker={"size": 11, "color": PINE},
+        text=[f"  {words.say(METHODS.get(row['method']).label)}" for row in rows], textposition="middle right", cliponaxis=False,
+        error_y={"type": "data", "symmetric": False, "color": GREY, "thickness": 1.2,
+                 "array": [high - row["score"] for row, (_, high) in zip(rows, spans, strict=True)],
+                 "arrayminus": [row["score"] - low for row, (low, _) in zip(rows, spans, strict=True)]},
+    )  # fmt: skip
+    base = next((row["before"] for row in rows if row.get("before") is not None), None)
+    if base is not None:
+        figure.add_hline(y=base, line={"color": GREY, "width": 1.5, "dash": "dash"}, annotation_text=words("before"))
+    figure.update_layout(margin={"l": 60, "r": 130, "t": 36, "b": 48})
+    figure.update_xaxes(type="log", dtick="D2", tickformat=".2~%", title=words("shootout_share"))
+    figure.update_yaxes(title=str(rows[0].get("metric") or ""))
+    return figure

@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.run import ENDED, Run, all_runs, find
 from workbench.engine import supervisor
-from workbench.ui import figures, healing, storage, waiting
+from workbench.ui import figures, healing, searching, shootouts, storage, waiting
 from workbench.ui.feed import RunView
 from workbench.ui.notices import empty, esc, facts, heading, hint, problem, progress, strip, tag
 from workbench.ui.page import Page, clock
@@ -48,6 +48,8 @@ def build(page: Page) -> None:
                 )
             curve = gr.Plot(visible=False, show_label=False, elem_id="loss-curve")
             tokens = gr.HTML(padding=False)
+    searching.build(page)
+    shootouts.build(page)
     page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
     parts = [state, tokens, details, *ill[:2], *buttons.values(), report]
     drawn = _wire(page, (chosen, what, others, curve), parts)

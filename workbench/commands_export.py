@@ -1,0 +1,75 @@
+"""The verbs that take a run elsewhere: export writes a job file, join is what the job file calls on every machine."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from workbench.commands import out, target
+from workbench.core import preset, recipe
+from workbench.core.recipe import Recipe
+from workbench.core.run import Run
+from workbench.core.workspace import Workspace
+
+Arguments = argparse.Namespace
+
+
+def export(workspace: Workspace, arguments: Arguments) -> int:
+    """A job file and the recipe beside it; the recipe is checked as if it were to run here."""
+    from workbench.engine.target import TARGETS, Job, Size, checked, sized, write
+
+    to = TARGETS.get(arguments.to)
+    given = Size(arguments.processes, arguments.machines, arguments.hours, arguments.partition)
+    wanted, size = sized(_recipe(workspace, arguments), given)
+    made = checked(workspace, wanted)
+    place = arguments.out.expanduser().resolve()
+    job = Job(made, _name(made), place.with_name(f"{place.stem}.recipe.yaml"), workspace, size)
+    files = write(to, job, place)
+    out({"run": job.run, "to": to.kind, "files": [str(file) for file in files]}, arguments)
+    return 0
+
+
+def _recipe(workspace: Workspace, arguments: Arguments) -> Recipe:
+    found = target(workspace, arguments.source)
+    made = found.recipe if isinstance(found, Run) else preset.find(arguments.source)
+    return recipe.with_settings(made, arguments.settings)
+
+
+def _name(made: Recipe) -> str:
+    """The run's id on the cluster, as it would be here."""
+    words = "".join(char if char.isalnum() else "-" for char in (made.name or made.data.dataset)).strip("-")
+    return f"{time.strftime('%Y-%m-%d-%H%M%S')}-{words[:24] or 'run'}-{made.method.kind[:12]}-{secrets.token_hex(2)}"
+
+
+def join(workspace: Workspace, arguments: Arguments) -> int:
+    """Take part in a run as one of several machines."""
+    from workbench.engine.machine import Place, join
+
+    place = Place(arguments.machine, arguments.machines, arguments.processes, arguments.address)
+    return join(workspace, arguments.run, arguments.recipe, place)
+
+
+def options(verbs: Any) -> None:
+    """What both verbs take."""
+    export_verb = verbs.add_parser("export", help="a job file for a cluster: slurm, skypilot, kubernetes")
+    export_verb.add_argument("source", metavar="RUN|RECIPE.yaml|PRESET")
+    export_verb.add_argument("--to", required=True, metavar="TARGET", help="slurm, skypilot, kubernetes …")
+    export_verb.add_argument("--out", required=True, type=Path, metavar="FILE")
+    export_verb.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings")
+    export_verb.add_argument("--processes", type=int, default=0, help="on each machine; 0 is what the recipe says")
+    export_verb.add_argument("--machines", type=int, default=0, help="0 is what the recipe says")
+    export_verb.add_argument("--hours", type=float, default=24.0, help="time limit")
+    export_verb.add_argument("--partition", default="", help="Slurm: where to queue")
+    join_verb = verbs.add_parser("join", help="what a job file calls: this machine's part in a run")
+    join_verb.add_argument("run", metavar="ID")
+    join_verb.add_argument("recipe", type=Path, metavar="RECIPE.yaml")
+    join_verb.add_argument("--machine", type=int, default=0, help="which machine this is; 0 is the first")
+    join_verb.add_argument("--machines", type=int, default=1)
+    join_verb.add_argument("--processes", type=int, default=1, help="on each machine")
+    join_verb.add_argument("--address", default="127.0.0.1:29500", metavar="HOST:PORT", help="of the first machine")
+
+
+HANDLERS = {"export": export, "join": join}
