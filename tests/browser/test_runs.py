@@ -123,7 +123,7 @@ def test_a_failure_is_explained_and_runs_are_laid_over_one_another(visit: Callab
     page.locator("#run-list label", has_text="fine").click()
     page.locator("#loss-curve .js-plotly-plot").wait_for()
     page.click("#curve-others input")
-    page.locator("ul[role=listbox] li", has_text="-ill-").first.click()
+    page.locator("ul[role=listbox] li", has_text=ill.id).first.click()
     page.wait_for_function("document.querySelectorAll('#loss-curve .legendtext').length >= 2")
     page.keyboard.press("Escape")
     page.click("#curve-what input")

@@ -46,7 +46,9 @@ def _in_shards(model: Any, world: World, device: str) -> None:
     mesh = init_device_mesh(device, (world.size,))
     for block in list(blocks(model)):
         fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh, reshard_after_forward=True)  # or the root would stay whole after each look at held-out rows
+    fully_shard(
+        model, mesh=mesh, reshard_after_forward=True
+    )  # or the root would stay whole after each look at held-out rows
 
 
 def _in_layers(session: Any, world: World) -> Any:

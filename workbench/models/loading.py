@@ -70,12 +70,12 @@ def _fresh_names(info: dict[str, Any]) -> list[str]:
     return sorted({*info.get("missing_keys", ()), *changed})
 
 
-def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any], folder: Path) -> None:
-    """Save into `folder` what was tuned: the adapter (and head parameters the base folder lacks), the changed tensors, or the whole
+def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any], folder: Path | None = None) -> None:
+    """Save into `folder` (the run's own place unless one is named) what was tuned: the adapter (and head parameters the base folder lacks), the changed tensors, or the whole
     model. Safetensors only. `options` are the head's (its labels)."""
     from safetensors.torch import save_file
 
-    method = METHODS.get(run.recipe.method.kind)
+    folder, method = folder or run.tuned, METHODS.get(run.recipe.method.kind)
     if method.adapter:
         for config in model.peft_config.values():
             config.base_model_name_or_path = run.recipe.model.id
