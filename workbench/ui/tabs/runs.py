@@ -65,7 +65,7 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     chosen, what, others, curve = picked
     drawn, charted = gr.State([]), gr.State("")
     chosen.change(
-        lambda run: [run or "", gr.update(choices=_others(page, run)), *_fresh(page, run, [])], [chosen],
+        lambda run: [run or "", gr.update(choices=_others(page)), *_fresh(page, run, [])], [chosen],
         [page.run, others, *parts, drawn], **quiet,
     )  # fmt: skip
     for event in (page.mark.change, page.beat.change, page.pulse.change):
@@ -77,13 +77,13 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
         event(
             lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
         )
-    page.mark.change(lambda run: gr.update(choices=_others(page, run)), [chosen], [others], **quiet)
+    page.mark.change(lambda: gr.update(choices=_others(page)), [], [others], **quiet)
     return drawn
 
 
-def _others(page: Page, run_id: str | None) -> list[str]:
-    """Runs that can be compared with."""
-    return [each.id for each in all_runs(page.workspace) if each.id != run_id]
+def _others(page: Page) -> list[str]:
+    """Runs that can be compared with: all of them, so that the list does not change under somebody's hand."""
+    return [each.id for each in all_runs(page.workspace)]
 
 
 def _title(page: Page, run: Run) -> str:
@@ -138,7 +138,7 @@ def _draw(page: Page, run_id: str | None) -> list[Any]:
 def _curve(page: Page, run_id: str | None, what: str, others: list[str] | None, charted: str) -> list[Any]:
     """The curves, not oftener than every few seconds while a run works: to draw them costs the browser more than the rest."""
     views = []
-    for each in [run_id, *(others or [])]:
+    for each in dict.fromkeys([run_id, *(others or [])]):
         try:
             run = find(page.workspace, each or "")
         except UserError:
