@@ -23,7 +23,7 @@ from workbench.core.run import Run
 from workbench.core.sections import SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import world
+from workbench.engine import logcap, world
 from workbench.engine.stage import NonFinite, Stage, Stopped
 from workbench.engine.trackers import MUFFLED
 
@@ -56,6 +56,8 @@ def main(argv: list[str]) -> int:
     path = run.events_path if world.rank() == 0 else Path(os.devnull)
     stage = Stage(run, EventWriter(path), again=again, world=world.promised(run.recipe.compute))
     stage.write("started", pid=os.getpid(), versions=_versions())
+    if world.rank() == 0:
+        logcap.watch(run.folder / "worker.log")
     status = guarded(stage)
     stage.writer.close(patience=600)
     if status and not stage.world.main:
