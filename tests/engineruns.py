@@ -14,6 +14,7 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.engine.session import train
 from workbench.engine.stage import Stage
+from workbench.engine.world import promised
 
 
 def run_with(folder: Path, engine: str, training: dict[str, Any], **changes: Any) -> Run:
@@ -37,7 +38,7 @@ def work(run: Run, again: bool = False) -> None:
     """What a worker does, in this process; `again` after one that was interrupted."""
     writer = EventWriter(run.events_path)
     try:
-        train(Stage(run, writer, again=again))
+        train(Stage(run, writer, again=again, world=promised(run.recipe.compute)))
     finally:
         writer.close()
 

@@ -27,7 +27,7 @@ from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
-from workbench.engine import checkpoint, launcher, queue, supervisor
+from workbench.engine import checkpoint, launcher, places, queue, supervisor, zero
 
 QUIET = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
 WORDS = ["one", "tall", "river", "under", "snow", "lights", "paper", "every", "winter", "garden", "sings", "aloud"]
@@ -56,6 +56,8 @@ TWO = {**ONE, "training__per_device_train_batch_size": 2, "compute__processes": 
 def two(strategy: str, engine: str = "loop", **changes: Any) -> dict[str, Any]:
     """Sixteen rows for training, four a step: the epochs come out even."""
     made = {**TWO, "compute__strategy": strategy, "training__engine": engine, **steps(8), **changes}
+    if strategy.startswith("zero-"):
+        made |= {"compute__strategy": "deepspeed", "compute__zero_stage": strategy[5], "compute__offload_optimizer": strategy.endswith("offload")}  # fmt: skip
     if strategy == "tensor-parallel":
         made["training__per_device_train_batch_size"] = 4
         made["training__padding_free"] = (
@@ -132,8 +134,8 @@ def ranks(run: Run) -> dict[int, psutil.Process]:
     return {int(each.environ()["RANK"]): each for each in processes(run) if "RANK" in each.environ()}
 
 
-STRATEGIES = [("ddp", "trainer", "full"), ("fsdp", "loop", "lora"), ("tensor-parallel", "loop", "full")]  # fmt: skip
-MORE = [("ddp", "trainer", "lora"), ("ddp", "loop", "full"), ("ddp", "loop", "lora"), *(("fsdp", "loop", kind) for kind in launcher.SHARDED if kind not in ("lora", "bitfit"))]  # fmt: skip
+STRATEGIES = [("ddp", "trainer", "full"), ("fsdp", "loop", "lora"), ("zero-2", "loop", "lora"), ("zero-3-offload", "loop", "full"), ("tensor-parallel", "loop", "full")]  # fmt: skip
+MORE = [("ddp", "trainer", "lora"), ("ddp", "loop", "full"), ("ddp", "loop", "lora"), *(("fsdp", "loop", kind) for kind in launcher.SHARDED if kind not in ("lora", "bitfit")), *(("zero-3", "loop", kind) for kind in launcher.SHARDED if kind != "bitfit"), ("zero-2", "loop", "full"), ("zero-2-offload", "loop", "lora")]  # fmt: skip
 
 
 @QUIET
@@ -330,7 +332,7 @@ def test_a_worker_that_is_not_one_of_as_many_as_promised_says_so(workspace: Work
     assert "Traceback" not in str(event.facts)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "tensor-parallel"])
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "deepspeed", "tensor-parallel"])
 def test_a_wrapper_that_is_not_the_promised_one_is_refused(strategy: str) -> None:
     import torch
 
@@ -353,6 +355,12 @@ REFUSED = [
     ({"strategy": "fsdp", "processes": 2, "precision": "fp16"}, {}, "compute.precision"),
     ({"strategy": "fsdp", "processes": 2, "torch_compile": True}, {}, "compute.torch_compile"),
     ({"strategy": "fsdp", "processes": 2}, {"task.kind": "preference", "data.dataset": "preferences-en"}, "compute.strategy"),
+    ({"strategy": "deepspeed", "processes": 2}, {"training.engine": "trainer"}, "training.engine"),
+    ({"strategy": "deepspeed", "processes": 2}, {"method.kind": "oft"}, "method.kind"),
+    ({"strategy": "deepspeed", "processes": 2, "precision": "fp16"}, {}, "compute.precision"),
+    ({"strategy": "deepspeed"}, {}, "compute.processes"),
+    ({"strategy": "device-map"}, {}, "compute.strategy"),
+    ({"strategy": "device-map", "processes": 2}, {}, "compute.strategy"),
     ({"strategy": "tensor-parallel", "processes": 2}, {"method.kind": "lora"}, "method.kind"),
     ({"strategy": "tensor-parallel", "processes": 3}, {"method.kind": "full"}, "compute.processes"),
 ]  # fmt: skip
@@ -369,6 +377,72 @@ def test_what_cannot_be_spread_is_refused_before_anything_is_loaded(compute: dic
         launcher.check(made, {"num_attention_heads": 4, "num_key_value_heads": 2})
     assert caught.value.field == field
     assert caught.value.text.zh
+
+
+def test_deepspeed_that_is_missing_is_said_with_the_remedy(recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zero.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install deepspeed") as caught:
+        launcher.check(recipe(compute__strategy="deepspeed", compute__processes=2, training__engine="loop"), None)
+    assert "fsdp" in caught.value.text.zh
+
+
+def test_a_device_map_takes_every_gpu_in_one_process(recipe: Make, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(queue, "devices", lambda: ("cuda:0", "cuda:1", "cpu"))
+    chosen = recipe(compute__strategy="device-map")
+    launcher.check(chosen, None)
+    run = create(workspace, chosen)
+    assert queue.device_for(run, set()) == "cuda:0,cuda:1"
+    assert queue.device_for(run, {"cuda:1"}) is None
+    assert "torch.distributed.run" not in launcher.command_of(run, 0, 1)
+    assert places.loading(chosen.compute, "cuda") == {"device_map": "balanced"}
+
+
+def mapped(monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]) -> None:
+    """What a machine with two GPUs would do: every block has a home of its own, and values are carried there. Here all homes are the CPU."""
+    from accelerate.hooks import attach_align_device_hook_on_blocks
+
+    from workbench.models import loading
+
+    plain = loading.load_model
+
+    def load(folder: Path, task: Any, options: dict[str, Any], device: str = "cpu", dtype: str = "fp32") -> Any:
+        assert options.pop("device_map") == "balanced"
+        model = plain(folder, task, options, device, dtype)
+        attach_align_device_hook_on_blocks(model, dict.fromkeys(told, "cpu"), offload=dict.fromkeys(told, False))
+        model.hf_device_map = dict(told)
+        return model
+
+    monkeypatch.setattr(loading, "load_model", load)
+    monkeypatch.setattr(places, "loading", lambda compute, device: {"device_map": "balanced"})
+
+
+HOMES = {
+    "model.embed_tokens": 0,
+    "model.layers.0": 0,
+    "model.layers.1": 1,
+    "model.norm": 1,
+    "model.rotary_emb": 0,
+    "lm_head": 1,
+}
+
+
+@QUIET
+@pytest.mark.parametrize("engine", ["loop", "trainer"])
+def test_a_model_on_several_devices_has_the_losses_of_one(engine: str, workspace: Workspace, recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    settings = {**ONE, **steps(6), "training__engine": engine, "training__padding_free": False}
+    one = alone(workspace, recipe(**settings))
+    mapped(monkeypatch, HOMES)
+    several = alone(workspace, recipe(**settings, compute__strategy="device-map"))
+    assert apart(one, several) <= NEAR
+    facts = next(event for event in several.events()[0] if event.kind == "model")
+    assert (facts.get("strategy"), facts.get("places")) == ("device-map", ["0", "1"])
+
+
+@pytest.mark.parametrize("homes", [{}, {"": 0}, {"model": 0, "lm_head": "cpu"}, {"model": 0, "lm_head": "disk"}])
+def test_a_device_map_that_came_to_nothing_is_refused(homes: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="device-map") as caught:
+        places.assert_several(SimpleNamespace(hf_device_map=homes))
+    assert caught.value.field == "compute.strategy"
 
 
 def test_more_processes_than_gpus_are_refused_and_each_gets_its_own(recipe: Make, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

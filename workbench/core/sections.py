@@ -6,7 +6,8 @@ from workbench.core.knob import Section, knob
 from workbench.core.text import Text
 
 SINGLE, DDP, FSDP, TENSOR = "single", "ddp", "fsdp", "tensor-parallel"
-"""How a run is spread over processes (workbench.engine.launcher starts them)."""
+DEEPSPEED, DEVICE_MAP = "deepspeed", "device-map"
+"""How a run is spread over processes (workbench.engine.launcher starts them), or over the GPUs of one process (device-map)."""
 
 
 class ComputeSection(Section):
@@ -107,17 +108,46 @@ class ComputeSection(Section):
         Text("Spread over processes", "多进程方式"),
         Text(
             "single: one process. ddp: each process has the whole model and its own rows. fsdp: each holds a part of the weights, gradients "
-            "and optimizer state (our own loop). tensor-parallel: all share each layer's product (our own loop, language models).",
+            "and optimizer state (our own loop). deepspeed: the same by ZeRO, whose stages say what is apart (our own loop). tensor-parallel: "
+            "all share each layer's product (our own loop, language models). device-map: one process, the layers one after another on all GPUs.",
             "single：单进程。ddp：每个进程有完整模型和各自的行。fsdp：每个进程只存一部分权重、梯度和优化器状态（自写训练循环）。"
-            "tensor-parallel：各进程分担每一层的乘法（自写训练循环，语言模型）。",
+            "deepspeed：用 ZeRO 做同样的事，分片内容由阶段决定（自写训练循环）。tensor-parallel：各进程分担每一层的乘法（自写训练循环，语言模型）。"
+            "device-map：单进程，模型各层依次放在所有 GPU 上。",
         ),
         choices=(
             (SINGLE, Text("one process", "单进程")),
             (DDP, Text("DDP: rows apart", "DDP：数据并行")),
             (FSDP, Text("FSDP2: weights apart", "FSDP2：权重分片")),
+            (DEEPSPEED, Text("DeepSpeed ZeRO", "DeepSpeed ZeRO")),
             (TENSOR, Text("tensor-parallel: layers apart", "张量并行：层内分片")),
+            (DEVICE_MAP, Text("device-map: layers on several GPUs", "device-map：各层放在多个 GPU")),
         ),
         advanced=True,
+    )
+    zero_stage: str = knob(
+        "2",
+        Text("ZeRO stage", "ZeRO 阶段"),
+        Text(
+            "What lies in parts over the processes. 2: optimizer state and gradients; takes LoRA well. 3: the weights too, gathered layer by "
+            "layer: less memory, more to send.",
+            "哪些内容分片到各进程。2：优化器状态和梯度，适合 LoRA。3：权重也分片，逐层汇集：更省内存，通信更多。",
+        ),
+        choices=(
+            ("2", Text("2: optimizer state, gradients", "2：优化器状态和梯度")),
+            ("3", Text("3: weights too", "3：权重也分片")),
+        ),
+        advanced=True,
+        shown_when=("strategy", DEEPSPEED),
+    )
+    offload_optimizer: bool = knob(
+        False,
+        Text("Optimizer state in main memory", "优化器状态放到内存"),
+        Text(
+            "Frees the GPU of two numbers for each trained weight; each step waits for the CPU.",
+            "为每个训练的参数腾出两个数的显存；每一步都要等 CPU。",
+        ),
+        advanced=True,
+        shown_when=("strategy", DEEPSPEED),
     )
     processes: int = knob(
         1,

@@ -147,7 +147,7 @@ def wrong_with(folder: Path, mark: Mark) -> Text | None:
 def trained(model: Any) -> dict[str, Any]:
     """What is trained, by name, whole, on the CPU. Of a model in parts, every process must ask."""
     return {
-        name: spread.full(value.detach()).cpu().clone().contiguous()
+        name: spread.full(value).cpu().clone().contiguous()
         for name, value in spread.plain(model).named_parameters()
         if value.requires_grad
     }
@@ -171,9 +171,9 @@ def put(model: Any, found: dict[str, Any], name: str) -> None:
         model.load_state_dict(found, strict=False)
 
 
-def chance_of(rank: int) -> str:
-    """The file of a process's random numbers."""
-    return f"{rank}-{CHANCE}" if rank else CHANCE
+def own(name: str, rank: int) -> str:
+    """A process's file of this kind; the first one's has the plain name."""
+    return f"{rank}-{name}" if rank else name
 
 
 def chance() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import psutil
 
 from workbench import ASSETS
 from workbench.core.workspace import Workspace
+from workbench.engine import zero
 from workbench.engine.speed import GEARS, lacking
 
 PACKAGES = (
@@ -40,6 +41,7 @@ def examine(workspace: Workspace) -> dict[str, Any]:
         "free_disk_gb": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
         "gpu": torch.cuda.get_device_name(0) if device == "cuda" else "none",
         **{gear: why.en if (why := lacking(gear, device)) else "ready" for gear in GEARS},
+        "deepspeed": why.en if (why := zero.lacking()) else "ready",
         "starter_encoder": (ASSETS / "models" / "all-MiniLM-L6-v2" / "model.safetensors").is_file(),
         "starter_chat": (ASSETS / "models" / "lumo" / "model.safetensors").is_file(),
         **{name: installed(name) for name in PACKAGES},

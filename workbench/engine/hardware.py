@@ -57,7 +57,7 @@ def memory_mb(process: psutil.Process, device: str) -> float:
     if device == "cuda":
         import torch
 
-        return round(torch.cuda.memory_allocated() / 1e6, 1)
+        return round(sum(map(torch.cuda.memory_allocated, range(torch.cuda.device_count()))) / 1e6, 1)
     return round(process.memory_info().rss / 1e6, 1)
 
 
@@ -66,7 +66,7 @@ def peak_memory_mb(device: str) -> float:
     if device == "cuda":
         import torch
 
-        return round(torch.cuda.max_memory_allocated() / 1e6, 1)
+        return round(sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6, 1)
     return round(_peak_rss() / 1e6, 1)
 
 

@@ -20,10 +20,10 @@ from workbench.core.files import read_json, write_json
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
-from workbench.core.sections import DDP, SINGLE, TENSOR, ComputeSection
+from workbench.core.sections import DDP, DEEPSPEED, DEVICE_MAP, SINGLE, TENSOR, ComputeSection
 from workbench.core.task import TASKS
 from workbench.core.text import Text
-from workbench.engine import queue
+from workbench.engine import queue, zero
 
 FILE = "launch.json"
 HERE = "127.0.0.1"
@@ -31,6 +31,8 @@ WORKER = "workbench.engine.worker"
 SHARDED = ("full", "freeze", "bitfit", "lora", "adapter")
 LAYERED = ("full",)
 """Methods whose runs were shown to give a single process's losses with weights in parts, and with layers in parts."""
+ALONE = (SINGLE, DEVICE_MAP)
+"""Strategies of one process."""
 OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "sgd")
 
 
@@ -52,7 +54,7 @@ def prepare(run: Run, device: str) -> tuple[list[str], dict[str, str]]:
 def command_of(run: Run, machine: int, port: int) -> list[str]:
     """One process by itself; several by torchrun, which ends all when one of them ends."""
     compute, worker = run.recipe.compute, ["-m", WORKER, str(run.folder)]
-    if compute.strategy == SINGLE:
+    if compute.strategy in ALONE:
         return [sys.executable, *worker]
     place = ["--nproc_per_node", str(compute.processes), "--nnodes", str(compute.machines), "--node_rank", str(machine)]
     meet = ["--rdzv_backend", "static", "--master_addr", compute.main_address or HERE, "--master_port", str(port)]
@@ -64,9 +66,11 @@ def environment(compute: ComputeSection, device: str) -> dict[str, str]:
     made: dict[str, str] = {}
     if device != queue.CPU:
         made["CUDA_VISIBLE_DEVICES"] = ",".join(name.partition(":")[2] for name in device.split(","))
-    if compute.strategy != SINGLE and "OMP_NUM_THREADS" not in os.environ:
+    if compute.strategy == DEEPSPEED:
+        made |= zero.environment(gpus=compute.device != "cpu" and len(queue.devices()) > 1)
+    if compute.strategy not in ALONE and "OMP_NUM_THREADS" not in os.environ:
         made["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // compute.processes))
-    if compute.strategy != SINGLE and compute.main_address in ("", HERE) and Path("/sys/class/net/lo").exists():
+    if compute.strategy not in ALONE and compute.main_address in ("", HERE) and Path("/sys/class/net/lo").exists():
         made["GLOO_SOCKET_IFNAME"] = "lo"
     return made
 
@@ -84,7 +88,11 @@ def _free_port() -> int:
 def check(recipe: Recipe, config: dict[str, Any] | None) -> None:
     """UserError, before anything is loaded, when the recipe cannot be spread over processes as it wishes."""
     compute = recipe.compute
-    if reason := _counts(compute) or (_kinds(recipe) if compute.strategy not in (SINGLE, DDP) else None):
+    if (
+        reason := _counts(compute)
+        or _lacks(compute)
+        or (_kinds(recipe) if compute.strategy not in (*ALONE, DDP) else None)
+    ):
         raise UserError(reason[1].en, reason[1].zh, field=reason[0])
     heads = (config or {}).get("num_key_value_heads") or (config or {}).get("num_attention_heads") or 0
     if compute.strategy == TENSOR and heads % (compute.processes * compute.machines):
@@ -98,12 +106,12 @@ def check(recipe: Recipe, config: dict[str, Any] | None) -> None:
 
 def _counts(compute: ComputeSection) -> tuple[str, Text] | None:
     size, gpus = compute.processes * compute.machines, len(queue.devices()) - 1
-    if compute.strategy == SINGLE and size > 1:
+    if compute.strategy in ALONE and size > 1:
         return "compute.strategy", Text(
-            f"compute.strategy: “single” is one process, but {size} are asked for; choose ddp, or one process on one machine.",
-            f"compute.strategy：“single”只有一个进程，但设置了 {size} 个；请选择 ddp，或改为一台机器一个进程。",
+            f"compute.strategy: “{compute.strategy}” is one process, but {size} are asked for; choose ddp, or one process on one machine.",
+            f"compute.strategy：“{compute.strategy}”只有一个进程，但设置了 {size} 个；请选择 ddp，或改为一台机器一个进程。",
         )
-    if compute.strategy != SINGLE and size < 2:
+    if compute.strategy not in ALONE and size < 2:
         return "compute.processes", Text(
             f"compute.processes: “{compute.strategy}” needs two processes or more; raise it, or choose single.",
             f"compute.processes：“{compute.strategy}”至少需要两个进程；请调大，或选择 single。",
@@ -117,6 +125,22 @@ def _counts(compute: ComputeSection) -> tuple[str, Text] | None:
         return "compute.processes", Text(
             f"compute.processes: {compute.processes} processes need as many GPUs, and this machine has {gpus}.",
             f"compute.processes：{compute.processes} 个进程需要同样多的 GPU，本机只有 {gpus} 个。",
+        )
+    return None
+
+
+def _lacks(compute: ComputeSection) -> tuple[str, Text] | None:
+    """What this machine lacks for the strategy."""
+    gpus = 0 if compute.device == "cpu" else len(queue.devices()) - 1
+    if compute.strategy == DEVICE_MAP and gpus < 2:
+        return "compute.strategy", Text(
+            f"compute.strategy: device-map lays a model over several GPUs, and {gpus} can be used here; choose single.",
+            f"compute.strategy：device-map 需要多个 GPU，此处可用 {gpus} 个；请选择 single。",
+        )
+    if compute.strategy == DEEPSPEED and (why := zero.lacking()):
+        return "compute.strategy", Text(
+            f"compute.strategy: {why.en}; install it beside the workbench, or choose fsdp, which needs nothing more.",
+            f"compute.strategy：{why.zh}；请安装它，或改选无需额外软件包的 fsdp。",
         )
     return None
 

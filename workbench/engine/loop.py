@@ -21,8 +21,7 @@ from transformers import Trainer, TrainerControl, TrainerState, TrainingArgument
 from transformers.loss.loss_utils import LOSS_MAPPING, ForCausalLMLoss
 from transformers.trainer_pt_utils import get_parameter_names
 
-from workbench.engine import checkpoint, loopstate, packing
-from workbench.engine.spread import Spread
+from workbench.engine import checkpoint, loopstate, packing, spread
 from workbench.engine.trainer import Collator, Rows, check_numbers
 
 Batch = dict[str, Any]
@@ -49,7 +48,7 @@ class Loop:
             dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, even_batches=True),
         )
         callback.trainer, self.own = self, own
-        self.spread = Spread(callback.stage.world, self.accelerator)
+        self.spread = spread.Spread(callback.stage, self.accelerator, args)
         set_seed(args.seed)
 
     def train(self, resume_from_checkpoint: str | None = None) -> None:
@@ -104,11 +103,11 @@ class Loop:
         loader = self.accelerator.skip_first_batches(self.loader, seen) if seen else self.loader
         loader.set_epoch(epoch)  # another order of the rows, the same one for the same seed
         if kept and not seen:
-            checkpoint.set_chance(kept / checkpoint.chance_of(self.spread.world.rank))
+            checkpoint.set_chance(kept / checkpoint.own(checkpoint.CHANCE, self.spread.world.rank))
         batches = iter(loader)
         if kept and seen:
             batches = itertools.chain([next(batches)], batches)
-            checkpoint.set_chance(kept / checkpoint.chance_of(self.spread.world.rank))
+            checkpoint.set_chance(kept / checkpoint.own(checkpoint.CHANCE, self.spread.world.rank))
         while chunk := list(itertools.islice(batches, self.args.gradient_accumulation_steps)):
             seen += len(chunk)
             yield seen, chunk
@@ -122,12 +121,11 @@ class Loop:
             with self.accelerator.autocast(), self.spread.together(self.model, last):
                 loss = self._loss(batch, answers)  # of gradients, processes take the mean
                 loss = loss * self.spread.world.feeds if answers is not None else loss / len(batches)
-                self.accelerator.backward(loss)
-            total += loss.detach()
+                self.spread.backward(self.model, loss)
+            total += loss.detach().to(total.device)
             self.tokens = self.tokens + packing.tokens(batch)
         limit = self.args.max_grad_norm or math.inf
-        norm = self.spread.clip(self.model, limit)
-        self.optimizer.step()
+        norm = self.spread.step(self.model, self.optimizer, limit)
         self.callback.on_optimizer_step(self.args, self.state, self.control)
         rate = self.scheduler.get_last_lr()[0]
         if not self.accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
@@ -152,7 +150,7 @@ class Loop:
         """
         if "labels" not in batches[0] or not (self.own or self.counted):
             return None
-        model = self.accelerator.unwrap_model(self.model)
+        model = spread.plain(self.model)
         model = model.get_base_model() if hasattr(model, "get_base_model") else model
         causal = LOSS_MAPPING.get(getattr(model, "loss_type", None)) is ForCausalLMLoss
         shifted = causal and not getattr(model.config, "is_encoder_decoder", False)

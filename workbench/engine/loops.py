@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.core.sections import TENSOR
+from workbench.core.sections import DEVICE_MAP, TENSOR
 from workbench.engine import packing, preference, spread, trainer
 from workbench.engine.answers import counted
 from workbench.engine.hardware import autocast_of, base_dtype
@@ -52,7 +52,7 @@ def batches(session: Any) -> tuple[Any, Any]:
     if not training.padding_free:
         return (pad, pad), None
     world = session.stage.world
-    if world.strategy != TENSOR and packing.packable(session.model, inputs):
+    if world.strategy not in (TENSOR, DEVICE_MAP) and packing.packable(session.model, inputs):
         undo = packing.enable(session.model)
         if world.many:
             packing.go_inside(session.model)

@@ -20,7 +20,8 @@ MOVING, SHAPE = "optimizer.safetensors", "optimizer.json"
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a loop stands, gathered from all processes: what is trained, and the rest as tensors and their shape."""
+    """Where a loop stands, gathered from all processes: what is trained, and the rest as tensors and their shape (under ZeRO: this
+    process's own)."""
 
     learned: dict[str, Any]
     tensors: dict[str, Any]
@@ -32,8 +33,9 @@ def gather(loop: Any) -> Standing:
     learned, tensors = checkpoint.trained(loop.model), dict[str, Any]()
     if not all(bool(torch.isfinite(value).all()) for value in learned.values()):
         raise NonFinite(loop.state.global_step, "weights")
-    moving = {"optimizer": loop.optimizer, "scheduler": loop.scheduler, "scaler": loop.accelerator.scaler}
-    shape = flat({name: part.state_dict() for name, part in moving.items() if part}, tensors)
+    moving = {"scheduler": loop.scheduler, "scaler": loop.accelerator.scaler}
+    states = {name: part.state_dict() for name, part in moving.items() if part}
+    shape = flat({"optimizer": loop.spread.state(loop.model, loop.optimizer), **states}, tensors)
     return Standing(learned, tensors, shape)
 
 
@@ -41,20 +43,23 @@ def write(loop: Any, standing: Standing) -> None:
     """What is trained, the optimizer, the schedule, chance, and the step, into checkpoint-STEP; of the other processes, their chance."""
     folder, world = Path(loop.args.output_dir) / f"{checkpoint.STAGED}{loop.state.global_step}", loop.spread.world
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(checkpoint.chance(), str(folder / checkpoint.chance_of(world.rank)))
+    save_file(checkpoint.chance(), str(folder / checkpoint.own(checkpoint.CHANCE, world.rank)))
+    if world.main or world.hoards:
+        save_file(standing.tensors, str(folder / checkpoint.own(MOVING, world.rank)))
+        write_json(folder / checkpoint.own(SHAPE, world.rank), standing.shape)
     if world.main:
         save_file(standing.learned, str(folder / checkpoint.TRAINED))
-        save_file(standing.tensors, str(folder / MOVING))
-        write_json(folder / SHAPE, standing.shape)
         loop.state.save_to_json(str(folder / checkpoint.STATE))
 
 
 def take_back(loop: Any, kept: Path) -> tuple[int, int]:
     """All of it but chance, whose turn comes with the first batch; (epoch, batches of it that were seen)."""
     planned, accumulate = loop.state.max_steps, loop.args.gradient_accumulation_steps
-    checkpoint.lay(loop.accelerator.unwrap_model(loop.model), kept / checkpoint.TRAINED)
-    found = whole(read_json(kept / SHAPE), load_file(str(kept / MOVING)))
-    loop.optimizer.load_state_dict(apart(found["optimizer"], loop.optimizer))
+    checkpoint.lay(spread.plain(loop.model), kept / checkpoint.TRAINED)
+    own = loop.spread.world.rank if loop.spread.world.hoards else 0
+    shape, tensors = read_json(kept / checkpoint.own(SHAPE, own)), load_file(str(kept / checkpoint.own(MOVING, own)))
+    found = whole(shape, tensors)
+    loop.spread.restore(loop.model, loop.optimizer, found["optimizer"])
     loop.scheduler.load_state_dict(found["scheduler"])
     if loop.accelerator.scaler is not None:
         loop.accelerator.scaler.load_state_dict(found["scaler"])
@@ -62,16 +67,6 @@ def take_back(loop: Any, kept: Path) -> tuple[int, int]:
     loop.state.max_steps = planned
     epoch, steps = divmod(loop.state.global_step, math.ceil(len(loop.loader) / accumulate))
     return epoch, steps * accumulate
-
-
-def apart(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
-    """An optimizer's whole state as this process holds it: in parts where its parameters are."""
-    places = [place for group in optimizer.param_groups for place in group["params"]]
-    for index, facts in state["state"].items():
-        for name, value in facts.items():
-            if isinstance(value, torch.Tensor) and value.shape == places[index].shape:
-                facts[name] = spread.like(value, places[index])
-    return state
 
 
 def flat(value: Any, tensors: dict[str, Any]) -> Any:

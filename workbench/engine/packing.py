@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from workbench.engine import varlen
+from workbench.engine import varlen, zero
 
 IGNORED = -100
 NAME = "rows_apart"
@@ -112,7 +112,7 @@ def go_inside(model: Any) -> None:
     def forward(*given: Any, **named: Any) -> Any:
         if ASKED not in named:
             return plain(*given, **named)
-        return _loss_of(model, {name: value for name, value in named.items() if name != ASKED}, named[ASKED])
+        return _loss_of(model, {name: value for name, value in named.items() if name != ASKED}, named[ASKED], plain)
 
     model.forward, model.packs_inside = forward, True
 
@@ -124,12 +124,13 @@ def loss_of(model: Any, batch: dict[str, Any], answers: Any) -> Any:
     return _loss_of(model, batch, answers)
 
 
-def _loss_of(model: Any, batch: dict[str, Any], answers: Any) -> Any:
+def _loss_of(model: Any, batch: dict[str, Any], answers: Any, ask: Any = None) -> Any:
+    """`ask`: the model's forward pass, where this is called inside of it."""
     labels = batch["labels"][0, 1:]
     kept = (labels != IGNORED).nonzero()[:, 0]
     inputs = {name: value for name, value in batch.items() if name != "labels"}
     if (head := _plain_head(model)) is None:
-        logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits.squeeze(0)
+        logits = (ask or model)(**inputs, logits_to_keep=kept, use_cache=False).logits.squeeze(0)
         total = cross_entropy(logits.float(), labels[kept], reduction="sum")
     else:
         hidden = _unwrapped(model).base_model(**inputs, use_cache=False).last_hidden_state.squeeze(0)
@@ -177,13 +178,15 @@ def _unwrapped(model: Any) -> Any:
 
 
 def _plain_head(model: Any) -> Any:
-    """The head, if it is a frozen matrix and nothing else happens to the logits; None otherwise."""
+    """The head, if it is a frozen matrix that lies here whole and nothing else happens to the logits; None otherwise."""
     base = _unwrapped(model)
     head = base.get_output_embeddings()
     scaled = any(
         getattr(base.config, name, None) for name in ("final_logit_softcapping", "logit_scale", "logits_scaling")
     )
     if scaled or type(head) is not torch.nn.Linear or head.bias is not None or head.weight.requires_grad:
+        return None
+    if zero.divided(head.weight):  # it is gathered for its own forward pass only
         return None
     return head
 

@@ -19,6 +19,7 @@ from typing import Any
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import read_json, write_json
 from workbench.core.run import Run, all_runs, find
+from workbench.core.sections import DEVICE_MAP
 from workbench.core.workspace import Workspace
 
 FILE = "queue.json"
@@ -138,13 +139,15 @@ def devices() -> tuple[str, ...]:
 
 
 def device_for(run: Run, taken: set[str]) -> str | None:
-    """A free device for a run (of several processes: a GPU for each, "cuda:0,cuda:1"); None when too few that suit it are free."""
+    """A free device for a run (of several processes: a GPU for each, "cuda:0,cuda:1"; by device-map: all); None when too few that suit
+    it are free."""
     gpus = [name for name in devices() if name != CPU]
     compute = run.recipe.compute
     if compute.device == "cpu" or not gpus:
         return None if CPU in taken else CPU
     free = [name for name in gpus if name not in taken]
-    return ",".join(free[: compute.processes]) if len(free) >= compute.processes else None
+    count = len(gpus) if compute.strategy == DEVICE_MAP else compute.processes
+    return ",".join(free[:count]) if len(free) >= count else None
 
 
 def taken(runs: Iterable[Run]) -> set[str]:

@@ -16,7 +16,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import speed, tokens
+from workbench.engine import places, speed, tokens
 from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
@@ -67,7 +67,7 @@ class Session:
 
         dtype = base_dtype(self.device, self.precision, self.task, self.method)
         options = {**self.options, **self.method.loading(self.recipe.method), **extra}
-        options |= speed.attention(self.recipe.compute, self.device)
+        options |= speed.attention(self.recipe.compute, self.device) | places.loading(self.recipe.compute, self.device)
         return load_model(self.folder, self.task, options, self.device, dtype)
 
 
@@ -278,6 +278,8 @@ def tell_model(session: Session) -> None:
     facts = {"trainable": trainable, "total": sum(count for count, _ in counts)}
     world = session.stage.world
     over = {"strategy": world.strategy, "processes": world.size} if world.many else dict[str, Any]()
+    if on := places.of(session.model):
+        over |= {"strategy": world.strategy, "places": on}
     session.stage.write("model", **facts, device=session.device, precision=session.precision, **over)
     session.training.update(facts)
 

@@ -1,6 +1,6 @@
 """How a model is laid over the processes of a run: copies that agree on their gradients (DDP, by Accelerate), weights in parts (FSDP2,
-torch's fully_shard), or layers in parts (transformers' tensor-parallel plan). What is saved is always whole: checkpoints and results
-look the same whatever made them.
+torch's fully_shard, or DeepSpeed's ZeRO), or layers in parts (transformers' tensor-parallel plan). One process may lay its layers over
+several GPUs (device-map). What is saved is always whole: results look the same whatever made them.
 
 Libraries fall back silently (FSDP to DDP, DDP to processes that know nothing of each other), so `assert_spread` looks at what has been
 made before the first step. What this does not know: models too large to be loaded by one process.
@@ -17,7 +17,8 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from workbench.core.errors import UserError
-from workbench.core.sections import DDP, FSDP, TENSOR
+from workbench.core.sections import DDP, DEEPSPEED, DEVICE_MAP, FSDP, TENSOR
+from workbench.engine import places, zero
 from workbench.engine.speed import blocks
 from workbench.engine.world import PATIENCE, World
 
@@ -88,16 +89,20 @@ def whole(session: Any) -> Any:
 
 def full(value: Any) -> Any:
     """A whole tensor from its parts. Every process must ask, in the same order."""
-    return value.full_tensor() if isinstance(value, DTensor) else value
+    if zero.divided(value):
+        return zero.whole(value)
+    return value.detach().full_tensor() if isinstance(value, DTensor) else value.detach()
 
 
 def divided(value: Any) -> bool:
     """Whether a tensor lies in parts."""
-    return isinstance(value, DTensor)
+    return isinstance(value, DTensor) or zero.divided(value)
 
 
 def like(value: Any, place: Any) -> Any:
-    """This process's part of a whole tensor, laid out like `place`."""
+    """This process's part of a whole tensor, laid out like `place`. ZeRO's parts come with its state, not from here."""
+    if zero.divided(place):
+        return place.detach()
     if not isinstance(place, DTensor):
         return value
     moved = value.to(place.device, place.dtype)
@@ -105,20 +110,25 @@ def like(value: Any, place: Any) -> Any:
 
 
 def plain(model: Any) -> Any:
-    """The model without DDP around it."""
-    return model.module if isinstance(model, DistributedDataParallel) else model
+    """The model without DDP or DeepSpeed around it."""
+    return model.module if isinstance(model, DistributedDataParallel) or zero.is_engine(model) else model
 
 
 def assert_spread(world: World, trainer: Any) -> None:
     """UserError when the processes or the wrapper are not what the recipe promises."""
+    model = getattr(trainer, "model_wrapped", None) or trainer.model
+    if world.strategy == DEVICE_MAP:
+        places.assert_several(model)
     if not world.many:
         return
-    model = getattr(trainer, "model_wrapped", None) or trainer.model
-    count, parts, values = trainer.accelerator.num_processes, 0, list(model.parameters())
+    count, values = trainer.accelerator.num_processes, list(model.parameters())
     parts = sum(isinstance(value, DTensor) and value.to_local().numel() < value.numel() for value in values)
+    if zero.is_engine(model):
+        parts = zero.in_parts(model, world.size)
     right = {
         DDP: isinstance(model, DistributedDataParallel),
         FSDP: all(isinstance(value, DTensor) for value in values) and parts > 0,
+        DEEPSPEED: zero.is_engine(model) and parts > 0,
         TENSOR: parts > 0,
     }[world.strategy]
     if count != world.size or not right:
@@ -144,13 +154,17 @@ def split_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class Spread:
     """What our own loop leaves to the strategy; for a single process and DDP that is Accelerate's business."""
 
-    def __init__(self, world: World, accelerator: Any) -> None:
-        self.world, self.accelerator = world, accelerator
+    def __init__(self, stage: Any, accelerator: Any, args: Any) -> None:
+        self.world, self.accelerator, self.args = stage.world, accelerator, args
+        self.compute, self.zero = stage.run.recipe.compute, stage.world.strategy == DEEPSPEED
 
     def prepare(self, model: Any, optimizer: Any, loader: Any) -> Any:
         """Model, optimizer and rows, placed. Processes that share every layer see the same rows."""
         if not self.world.shards:
             return self.accelerator.prepare(model, optimizer, loader)
+        if self.zero:
+            made = zero.engine(model, optimizer, zero.settings(self.args, self.compute))
+            return made, optimizer, self.accelerator.prepare(loader)
         if self.world.feeds > 1:
             return (model, *self.accelerator.prepare(optimizer, loader))
         from accelerate.data_loader import prepare_data_loader
@@ -170,9 +184,35 @@ class Spread:
         """Several processes exchange gradients at the last batch of a step only."""
         if self.world.strategy == FSDP:
             model.set_requires_gradient_sync(last)
+        if self.zero:
+            model.set_gradient_accumulation_boundary(last)
         if self.world.shards or last:
             return contextlib.nullcontext()
         return self.accelerator.no_sync(model)
+
+    def backward(self, model: Any, loss: Any) -> None:
+        """Gradients of a loss that is a share of the step's already."""
+        model.backward(loss, scale_wrt_gas=False) if self.zero else self.accelerator.backward(loss)
+
+    def step(self, model: Any, optimizer: Any, limit: float) -> Any:
+        """One step with gradients no longer than `limit`; how long they were."""
+        if self.zero:
+            model.step()
+            return model.get_global_grad_norm()
+        norm = self.clip(model, limit)
+        optimizer.step()
+        return norm
+
+    def state(self, model: Any, optimizer: Any) -> dict[str, Any]:
+        """The optimizer's state for a checkpoint: whole, but for ZeRO, of which each process keeps its part."""
+        return zero.state(model) if self.zero else dict(optimizer.state_dict())
+
+    def restore(self, model: Any, optimizer: Any, kept: dict[str, Any]) -> None:
+        """The same, back."""
+        if self.zero:
+            zero.restore(model, kept, self.world.size)
+        else:
+            optimizer.load_state_dict(_apart(kept, optimizer))
 
     def clip(self, model: Any, limit: float) -> Any:
         """Shorten the gradients to `limit`; how long they were, over all processes."""
@@ -184,6 +224,16 @@ class Spread:
         for gradient in gradients:
             (gradient.to_local() if isinstance(gradient, DTensor) else gradient).mul_(scale)
         return norm
+
+
+def _apart(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """An optimizer's whole state as this process holds it: in parts where its parameters are."""
+    homes = [place for group in optimizer.param_groups for place in group["params"]]
+    for index, facts in state["state"].items():
+        for name, value in facts.items():
+            if isinstance(value, torch.Tensor) and value.shape == homes[index].shape:
+                facts[name] = like(value, homes[index])
+    return state
 
 
 def _norm(gradients: Iterable[Any]) -> Any:

@@ -20,7 +20,7 @@ import psutil
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
 from workbench.core.run import Run
-from workbench.core.sections import SINGLE
+from workbench.core.sections import DEEPSPEED, SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine import logcap, world
@@ -62,7 +62,16 @@ def main(argv: list[str]) -> int:
     stage.writer.close(patience=600)
     if status and not stage.world.main:
         time.sleep(FIRST_WORD)
+    if stage.world.strategy == DEEPSPEED:
+        _leave_at_once(status)
     return status
+
+
+def _leave_at_once(status: int) -> None:
+    """All is written. DeepSpeed holds groups of processes that nobody can close, and their threads would turn the end into an abort."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def be_polite() -> None:

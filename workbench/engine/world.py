@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import psutil
 
 from workbench.core.errors import UserError
-from workbench.core.sections import FSDP, SINGLE, TENSOR, ComputeSection
+from workbench.core.sections import DEEPSPEED, DEVICE_MAP, FSDP, SINGLE, TENSOR, ComputeSection
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -89,8 +89,13 @@ class World:
 
     @property
     def shards(self) -> bool:
-        """Whether each process holds a part of the weights only."""
-        return self.many and self.strategy in (FSDP, TENSOR)
+        """Whether each process holds a part only: of the weights, or of what belongs to them."""
+        return self.many and self.strategy in (FSDP, DEEPSPEED, TENSOR)
+
+    @property
+    def hoards(self) -> bool:
+        """Whether each process keeps its own part of the optimizer's state in a checkpoint."""
+        return self.many and self.strategy == DEEPSPEED
 
     @property
     def feeds(self) -> int:
@@ -155,7 +160,7 @@ def join(compute: ComputeSection, device: str) -> World:
     if told != world.size:
         raise wrong_count(world.size, told)
     if not world.many:
-        return ALONE
+        return world if world.strategy == DEVICE_MAP else ALONE
     import torch
     import torch.distributed as dist
 

@@ -53,7 +53,9 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     model.fresh_parameters = _fresh_names(info)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
-    return _trainable_later(model) if "quantization_config" in options else model.to(device)
+    if "quantization_config" in options:
+        return _trainable_later(model)
+    return model if "device_map" in options else model.to(device)
 
 
 def _trainable_later(model: Any) -> Any:
