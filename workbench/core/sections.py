@@ -196,6 +196,11 @@ class ComputeSection(Section):
         example="29500",
     )
 
+    @property
+    def feeds(self) -> int:
+        """How many batches a step takes at once: processes that share one layer's product all see the same."""
+        return 1 if self.strategy == TENSOR else self.processes * self.machines
+
 
 class EvaluationSection(Section):
     """The `evaluation:` part: what the report card looks at."""

@@ -25,6 +25,11 @@ def of(model: Any) -> list[str]:
     return sorted({str(place) for place in (getattr(base, "hf_device_map", None) or {}).values()})
 
 
+def told(model: Any) -> dict[str, Any]:
+    """What a run says of it; nothing for a model that lies in one place."""
+    return {"strategy": DEVICE_MAP, "places": found} if (found := of(model)) else {}
+
+
 def assert_several(model: Any) -> None:
     """UserError when a model does not lie on several GPUs, or not all of it."""
     found = of(model)

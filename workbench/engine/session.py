@@ -277,9 +277,7 @@ def tell_model(session: Session) -> None:
     trainable = sum(count for count, wanted in counts if wanted)
     facts = {"trainable": trainable, "total": sum(count for count, _ in counts)}
     world = session.stage.world
-    over = {"strategy": world.strategy, "processes": world.size} if world.many else dict[str, Any]()
-    if on := places.of(session.model):
-        over |= {"strategy": world.strategy, "places": on}
+    over = {"strategy": world.strategy, "processes": world.size} if world.many else places.told(session.model)
     session.stage.write("model", **facts, device=session.device, precision=session.precision, **over)
     session.training.update(facts)
 

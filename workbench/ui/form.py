@@ -59,6 +59,7 @@ class Form:
             "value": self.value(path, field),
             "interactive": True,
             "elem_id": "field-" + path.replace(".", "-").replace(":", "-"),
+            "visible": self._wanted(path),
         }
         kind = base_type(field)
         if made.choices:
@@ -84,10 +85,30 @@ class Form:
         return [self._drawn(path, now) for path, now in zip(self.fields, shown, strict=True)]
 
     def _drawn(self, path: str, now: Any) -> Any:
-        value = self.value(path, self._field(path))
+        value, seen = self.value(path, self._field(path)), self._seen(path)
         if value == now:
-            return gr.skip()
-        return gr.update(value=value, info=self._info(path), elem_classes=[])
+            return gr.update(**seen) if seen else gr.skip()
+        return gr.update(value=value, info=self._info(path), elem_classes=[], **seen)
+
+    def _wanted(self, path: str) -> bool:
+        """Whether a field means anything beside the others: some belong to one choice of another (Knob.shown_when)."""
+        made = knob_of(self._field(path))
+        if made is None or made.shown_when is None:
+            return True
+        other, choice = made.shown_when
+        beside = f"{path.rpartition('.')[0]}.{other}"
+        return bool(self.value(beside, self._field(beside)) == choice)
+
+    def _seen(self, path: str) -> dict[str, bool]:
+        """What an update says of a field that comes and goes."""
+        made = knob_of(self._field(path))
+        return {"visible": self._wanted(path)} if made and made.shown_when else {}
+
+    def _depending(self, path: str) -> list[str]:
+        """The fields that come and go with a choice in this one."""
+        part, _, name = path.rpartition(".")
+        found = ((other, knob_of(self._field(other))) for other in self.fields if other.rpartition(".")[0] == part)
+        return [other for other, made in found if made and made.shown_when and made.shown_when[0] == name]
 
     def changed(self) -> dict[str, Any]:
         """The advanced settings that are not at their default, by name. What the chosen method suggests is no change."""
@@ -145,17 +166,18 @@ class Form:
         """Save on every change, say what is wrong in the field itself, then refresh `outputs` with `after()`."""
         for path, component in self.fields.items():
             listeners = [component.blur, component.submit] if hasattr(component, "submit") else [component.input]
+            others = [self.fields[other] for other in self._depending(path)]
             gr.on(
                 listeners,
                 self._saver(path, after),
                 [component],
-                [component, *outputs],
+                [component, *others, *outputs],
                 queue=False,
                 show_progress="hidden",
             )
 
     def _saver(self, path: str, after: Callable[[], Any]) -> Callable[[Any], Any]:
-        help_text = self._info(path)
+        help_text, others = self._info(path), self._depending(path)
 
         def save(value: Any) -> list[Any]:
             plain = self.plain(path)
@@ -163,7 +185,8 @@ class Form:
             if plain is not None:
                 self.draft.put({plain: value})
             said = f"✕ {error.say(self.words.lang)}" if error else help_text
-            return [gr.update(info=said, elem_classes=["wrong"] if error else []), *after()]
+            seen = [gr.update(**self._seen(other)) for other in others]
+            return [gr.update(info=said, elem_classes=["wrong"] if error else []), *seen, *after()]
 
         return save
 

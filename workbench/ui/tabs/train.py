@@ -230,9 +230,10 @@ def _config_of(page: Page, model: str) -> dict[str, Any]:
 
 
 def _batch(recipe: Recipe) -> str:
-    training = recipe.training
-    size = training.per_device_train_batch_size * training.gradient_accumulation_steps
-    return str(size)
+    training, feeds = recipe.training, recipe.compute.feeds
+    size = training.per_device_train_batch_size * training.gradient_accumulation_steps * feeds
+    times = f" ({training.per_device_train_batch_size} × {training.gradient_accumulation_steps} × {feeds})"
+    return f"{size}{times if feeds > 1 else ''}"
 
 
 def _rows(page: Page, recipe: Recipe) -> str:
@@ -246,7 +247,7 @@ def _rows(page: Page, recipe: Recipe) -> str:
     used = rows if own else max(1, rows - round(rows * recipe.data.validation))
     used = min(used, recipe.data.max_rows or used)
     training = recipe.training
-    batches = -(-used // training.per_device_train_batch_size)
+    batches = -(-used // (training.per_device_train_batch_size * recipe.compute.feeds))
     per_epoch = -(-batches // training.gradient_accumulation_steps)
     total = training.max_steps if training.max_steps > 0 else math.ceil(per_epoch * training.num_train_epochs)
     return f" · {page.words('rows_steps', rows=used, steps=total)}"
