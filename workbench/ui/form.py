@@ -59,7 +59,7 @@ class Form:
             "value": self.value(path, field),
             "interactive": True,
             "elem_id": "field-" + path.replace(".", "-").replace(":", "-"),
-            "visible": self._wanted(path),
+            "visible": self._wanted(path, made),
         }
         kind = base_type(field)
         if made.choices:
@@ -90,10 +90,9 @@ class Form:
             return gr.update(**seen) if seen else gr.skip()
         return gr.update(value=value, info=self._info(path), elem_classes=[], **seen)
 
-    def _wanted(self, path: str) -> bool:
+    def _wanted(self, path: str, made: Knob) -> bool:
         """Whether a field means anything beside the others: some belong to one choice of another (Knob.shown_when)."""
-        made = knob_of(self._field(path))
-        if made is None or made.shown_when is None:
+        if made.shown_when is None:
             return True
         other, choice = made.shown_when
         beside = f"{path.rpartition('.')[0]}.{other}"
@@ -102,7 +101,7 @@ class Form:
     def _seen(self, path: str) -> dict[str, bool]:
         """What an update says of a field that comes and goes."""
         made = knob_of(self._field(path))
-        return {"visible": self._wanted(path)} if made and made.shown_when else {}
+        return {"visible": self._wanted(path, made)} if made and made.shown_when else {}
 
     def _depending(self, path: str) -> list[str]:
         """The fields that come and go with a choice in this one."""
