@@ -52,7 +52,7 @@ def forecast(workspace: Workspace, arguments: Arguments) -> int:
 
     found = look(workspace, _recipe(arguments), not arguments.quick)
     if not _json(found, arguments):
-        for key in ("memory_mb", "minutes", "fits", "free_mb", "estimated_mb", "parts_mb"):
+        for key in ("memory_mb", "minutes", "fits", "free_mb", "disk_mb", "disk_free_mb", "estimated_mb", "parts_mb"):
             print(f"{key}={found.get(key)}")
         for item in found["advice"]:
             change = " ".join(f"--set {path}={value}" for path, value in item["change"].items())

@@ -22,6 +22,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.engine import room
 from workbench.engine.ask import Answer, Asked, Question, answer, ask
 from workbench.models import catalog
 from workbench.models.facts import read_config
@@ -36,7 +37,7 @@ ROOM = 0.92
 
 
 def forecast(workspace: Workspace, recipe: Recipe, measure: bool = True, asked: Asked | None = None) -> Answer:
-    """{"memory_mb", "minutes", "fits", "advice": […], "parts_mb", "free_mb", "measured", "steps"}."""
+    """{"memory_mb", "minutes", "fits", "advice": […], "parts_mb", "free_mb", "disk_mb", "disk_free_mb", "measured", "steps"}."""
     return ask("forecast", workspace, {"recipe": recipe.dump(), "measure": measure}, asked)
 
 
@@ -59,10 +60,12 @@ def look(workspace: Workspace, question: Question) -> Answer:
         found = measured(session, largest(rows, recipe)) if question.get("measure", True) else {}
         session.recipe = recipe
         found |= arithmetic(session, rows)
+        found["disk_mb"] = round(room.ahead(recipe, *trained(session)) / 1e6, 1)
         writer.close()
     free = free_mb(session.device)
     memory = found.get("measured", {}).get("memory_mb") or found["estimated_mb"]
     fits = memory <= ROOM * free
+    found["disk_free_mb"] = round(room.free(workspace.root) / 1e6, 1)
     return {"memory_mb": memory, "minutes": found.pop("minutes", None), "fits": fits, "free_mb": free, **found}
 
 

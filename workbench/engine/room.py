@@ -8,14 +8,44 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workbench.core.method import METHODS
+from workbench.core.recipe import Recipe
 from workbench.core.text import Text
 from workbench.engine.stage import Stage
+from workbench.models.forecast import OPTIMIZER
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NUMBER = 4
+"""Bytes of a saved number: what is trained is kept in fp32."""
 SPARE = 16 << 20
 """Bytes that stay free beside what is written: for events, and for the page."""
 EVERY = 0.5
 """Seconds between two looks at the disk."""
+
+
+def ahead(recipe: Recipe, total: int, trained: int) -> int:
+    """Bytes that a run will hold on disk at most, of `total` weights of which `trained` are trained: its checkpoints and one being
+    written (weights, optimizer), the best so far, the result."""
+    training = recipe.training
+    checkpoint = trained * (NUMBER + OPTIMIZER.get(training.optim, 2 * NUMBER))
+    best = 2 * trained * NUMBER if training.keep_best or training.early_stopping_patience else 0
+    result = (total if METHODS.get(recipe.method.kind).stores == "model" else trained) * NUMBER
+    return round((training.save_total_limit + 1) * checkpoint + best + result) + SPARE
+
+
+def look_ahead(stage: Stage, total: int, trained: int) -> None:
+    """Say before the first step that the disk will not do: the run would wait in the middle."""
+    need, there = ahead(stage.run.recipe, total, trained), free(stage.run.folder)
+    if need > there:
+        wanted = f"{need / 1e6:,.0f} MB", f"{there / 1e6:,.0f} MB"
+        stage.note(
+            Text(
+                f"This run may need {wanted[0]} of disk and {wanted[1]} are free: it will wait when the disk is full. Free some (Runs → "
+                "Storage), or keep fewer checkpoints (save_total_limit).",
+                f"本次训练最多需要 {wanted[0]} 磁盘空间，目前剩余 {wanted[1]}：磁盘满时训练会暂停等待。请先清理（“任务”页的“存储”），"
+                "或少保留几个检查点（save_total_limit）。",
+            )
+        )
 
 
 def is_full(error: BaseException) -> bool:

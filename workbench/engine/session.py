@@ -16,7 +16,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import places, speed, tokens
+from workbench.engine import places, room, speed, tokens
 from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
@@ -280,6 +280,7 @@ def tell_model(session: Session) -> None:
     over = {"strategy": world.strategy, "processes": world.size} if world.many else places.told(session.model)
     session.stage.write("model", **facts, device=session.device, precision=session.precision, **over)
     session.training.update(facts)
+    room.look_ahead(session.stage, facts["total"], trainable)
 
 
 def finish(session: Session, before: Any) -> None:

@@ -127,9 +127,10 @@ def _needs(page: Page, asked: Asked) -> Shown:
     words = page.words
     found = forecast(page.workspace, page.draft.recipe(), True, asked)
     verdict = fine(words("fits")) if found["fits"] else problem(words("fits_not"), words.lang)
-    free = words("memory_free", n=f"{found['free_mb']:,.0f}")
+    free, room = (words("memory_free", n=f"{found[name]:,.0f}") for name in ("free_mb", "disk_free_mb"))
     pairs = [
         (words("memory_peak"), f"{found['memory_mb']:,.0f} MB · {free}"),
+        (words("disk_most"), f"{found['disk_mb']:,.0f} MB · {room}"),
         (words("time_needed"), words("minutes", n=f"{found['minutes']:.1f}", steps=found["steps"])),
     ]
     bars = "".join(
