@@ -6,7 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from workbench import commands, commands_ahead, commands_data, commands_export, commands_runs, commands_search
+from workbench import (
+    commands,
+    commands_ahead,
+    commands_data,
+    commands_evaluate,
+    commands_export,
+    commands_runs,
+    commands_search,
+)
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
@@ -24,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
     _run(verbs.add_parser("run", help="train, evaluate, report"))
     _runs(
         verbs.add_parser(
-            "runs", help="list | show | follow | stop | cancel | pause | continue | resume | now | remove …"
+            "runs",
+            help="list | show | compare | report | follow | stop | cancel | pause | continue | resume | now | remove …",
         )
     )
     waiting = verbs.add_parser("queue", help="what waits for a device: show it, hold it, give it hours")
@@ -36,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
             help="import | list | show | profile | clean | steps | log | replay | undo | redo | save | back | split | diff | export",
         )
     )
-    _evaluate(verbs.add_parser("evaluate", help="score a run or model on a dataset"))
+    commands_evaluate.options(verbs)
     for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
         _ahead(verbs.add_parser(name, help=about), name)
     commands_search.options(verbs)
@@ -87,8 +96,14 @@ def _ahead(verb: argparse.ArgumentParser, name: str) -> None:
 
 
 def _runs(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("action", choices=["list", "show", "follow", "remove", *commands_runs.STEERED])
+    verb.add_argument(
+        "action", choices=["list", "show", "follow", "remove", "compare", "report", *commands_runs.STEERED]
+    )
     verb.add_argument("run", nargs="?", default="last", metavar="ID")
+    verb.add_argument("others", nargs="*", default=[], metavar="ID", help="compare: the results beside the first")
+    verb.add_argument(
+        "--out", type=Path, default=None, metavar="FILE", help="report: .html (both languages, for print too) or .json"
+    )
 
 
 def _data(verb: argparse.ArgumentParser) -> None:
@@ -129,11 +144,6 @@ def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--role", action="append", default=[], metavar="column=role")
 
 
-def _evaluate(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("target", metavar="RUN|MODEL")
-    verb.add_argument("--data", required=True, metavar="DATASET")
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; a UserError becomes one sentence on stderr and exit status 2."""
     arguments = parser().parse_args(argv)
@@ -141,7 +151,15 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        rooms = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export)
+        rooms = (
+            commands,
+            commands_ahead,
+            commands_data,
+            commands_runs,
+            commands_search,
+            commands_export,
+            commands_evaluate,
+        )
         handlers = {name: handler for room in rooms for name, handler in room.HANDLERS.items()}
         workspace = Workspace(arguments.workspace)
         source.apply(workspace)

@@ -134,14 +134,6 @@ def describe(event: Event, lang: Lang) -> str:
     return event.kind if event.kind in ("finished", "stopped") else ""
 
 
-def evaluate(workspace: Workspace, arguments: Arguments) -> int:
-    """Score a run or a model on a dataset."""
-    from workbench.engine.evaluate_model import evaluate_target
-
-    out(evaluate_target(workspace, arguments.target, arguments.data), arguments)
-    return 0
-
-
 def chat(workspace: Workspace, arguments: Arguments) -> int:
     """A conversation in the terminal, one line a turn; an empty line ends it."""
     from workbench.serve import client
@@ -225,7 +217,6 @@ def doctor(workspace: Workspace, arguments: Arguments) -> int:
 HANDLERS: dict[str, Callable[[Workspace, Arguments], int]] = {
     "ui": ui,
     "run": train,
-    "evaluate": evaluate,
     "chat": chat,
     "serve": serve,
     "list": listing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from workbench import commands_evaluate
 from workbench.commands import finish, out
 from workbench.core import run
 from workbench.core.errors import UserError
@@ -19,7 +20,11 @@ def runs(workspace: Workspace, arguments: Arguments) -> int:
     if arguments.action == "list":
         out([made.summary() for made in run.all_runs(workspace)], arguments)
         return 0
+    if arguments.action == "compare":
+        return commands_evaluate.compare(workspace, [arguments.run, *arguments.others], arguments)
     made = run.find(workspace, arguments.run)
+    if arguments.action == "report":
+        return commands_evaluate.report(made, arguments)
     if arguments.action == "show":
         out({**made.summary(), "recipe": made.recipe.dump(), "report": made.report}, arguments)
     elif arguments.action == "follow":

@@ -23,7 +23,7 @@ from workbench.core.files import read_json, sha256
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run, all_runs, create
 from workbench.core.workspace import Workspace
-from workbench.engine import session, supervisor, worker
+from workbench.engine import evidence, session, supervisor, worker
 from workbench.engine.stage import NonFinite, Stage
 
 Make = Callable[..., Recipe]
@@ -31,6 +31,7 @@ LONG = {"training__max_steps": 100_000, "evaluation__baseline": False}
 REPORT = {
     "task", "main_metric", "rows", "before", "after", "baseline", "confusion", "per_class", "examples", "verdict", "seconds",
     "peak_memory_mb", "tokens_per_second", "trainable", "total", "interval",
+    "intervals", "test", "tests", "outcome", "signatures", "beside", "changes", "reliability", "overlap", "probe",
 }  # fmt: skip
 
 
@@ -150,7 +151,9 @@ def test_a_finished_run_has_the_whole_report_and_can_be_scored_again(workspace: 
     assert report
     assert set(report) == REPORT
     assert report["verdict"]["zh"]
-    assert None not in report.values()
+    assert [key for key, value in report.items() if value is None] == ["probe"]  # a classifier has no next token
+    assert [row["id"] for row in evidence.rows_of(run.result)] == list(dict.fromkeys(row["id"] for row in evidence.rows_of(run.result)))  # fmt: skip
+    assert sum(report["changes"].values()) == report["rows"] == len(evidence.rows_of(run.result))
     assert run.recipe.data.version == 1
     assert (run.result / "README.md").read_text(encoding="utf-8").startswith("---\nbase_model:")
     assert evaluate_target(workspace, run.id, "few")["rows"] == 20

@@ -17,8 +17,7 @@ from workbench.core.recipe import Recipe
 from workbench.core.task import TASKS, Row, Task
 from workbench.core.workspace import Workspace
 from workbench.engine import shootout, supervisor
-from workbench.engine.interval import interval
-from workbench.engine.verdict import wilson
+from workbench.engine.interval import interval, wilson
 
 Make = Callable[..., Recipe]
 

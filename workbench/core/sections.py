@@ -261,6 +261,15 @@ class EvaluationSection(Section):
         advanced=True,
         example="48",
     )
+    probe: bool = knob(
+        True,
+        Text("Forgetting probe", "遗忘检测"),
+        Text(
+            "Language models also read eighty general sentences before and after: whether they still know what they knew.",
+            "语言模型在微调前后各读八十个通用句子，检查原有能力是否还在。",
+        ),
+        advanced=True,
+    )
     baseline: bool = knob(
         True,
         Text("Cheap baseline", "简单基线"),

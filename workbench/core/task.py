@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from workbench.core.family import family, told
 from workbench.core.knob import Section, knob
+from workbench.core.metric import METRICS
 from workbench.core.registry import Registry
 from workbench.core.text import Text
 
@@ -155,8 +156,21 @@ class Task(ABC):
         """What the model says of every row; `judge` (workbench.engine.evaluation) carries the model and runs batches."""
 
     @abstractmethod
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """What every metric is computed from: its kind → arguments of `Metric.compute`, lists in one order."""
+
     def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
         """The task's metrics by name."""
+        given = self.inputs(rows, predictions)
+        return {kind: METRICS.get(kind).compute(**arguments) for kind, arguments in given.items()}
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """What a person sees of every row that was scored, in the order of `gains`: text, reference, answer."""
+        return []
+
+    def units(self, rows: Sequence[Row], predictions: Any) -> list[Any] | None:
+        """Which scored rows stand or fall together (pieces of one document), by a name each; None when every row stands alone."""
+        return None
 
     def attempt(self, fields: dict[str, str], judge: Any) -> str:
         """The model's answer to what a person typed (by the roles of `asks`), in words."""
@@ -167,16 +181,20 @@ class Task(ABC):
         return self.main_metric if self.main_metric in scores else next(iter(scores))
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Further parts of the report card: confusion, examples, samples …"""
+        """Further parts of the report card: confusion, figures per label, samples …"""
         return {}
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
         """Goodness of every row (1 and 0 for right and wrong), so that before and after can be compared in pairs."""
         return []
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
-        """Cheap answers that need no network, by name, scored with the task's metrics."""
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
+        """Cheap answers to the held-out rows that need no network, by name, in the form of `predict`."""
         return {}
+
+    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
+        """The cheap answers scored with the task's metrics."""
+        return {name: self.score(heldout, said) for name, said in self.guesses(train, heldout).items()}
 
 
 TASKS: Registry[Task] = Registry(Text("task", "任务"), "workbench.tasks")

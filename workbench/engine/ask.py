@@ -91,7 +91,7 @@ def tell(**facts: Any) -> None:
     print(TOLD + json.dumps(facts), flush=True)
 
 
-def _unforeseen(error: Exception) -> Text:
+def unforeseen(error: Exception) -> Text:
     name, words = type(error).__name__, shorten(str(error).strip().split("\n")[0], 160)
     return Text(
         f"This could not be found out ({name}: {words}). Check model, task and data, then try again.",
@@ -110,7 +110,7 @@ def answer(work: Callable[[Workspace, Question], Answer]) -> int:
         found = {"error": {"en": error.text.en, "zh": error.text.zh, "field": error.field}}
     except Exception as error:  # the edge of the process
         traceback.print_exc()
-        text = explain(error) if isinstance(error, MemoryError | RuntimeError) else _unforeseen(error)
+        text = explain(error) if isinstance(error, MemoryError | RuntimeError) else unforeseen(error)
         found = {"error": {"en": text.en, "zh": text.zh, "field": None}}
     print(json.dumps(found, ensure_ascii=False))
     return 2 if "error" in found else 0

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
 from workbench.core.method import METHODS
+from workbench.core.metric import METRICS
 from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Row, Task
 from workbench.core.workspace import Workspace
 from workbench.data import library
+from workbench.engine import evidence
 from workbench.engine.ask import Answer, Question, answer, ask
+from workbench.engine.material import at_most
 from workbench.models import catalog
 
+SEED = 42
+"""Of the rows that are picked where not all are wanted: the same for every model."""
 
-def evaluate_target(workspace: Workspace, target: str, data: str) -> Answer:
-    """{"metrics": {name: number}, "rows": n} of a run (its tuned model) or a model id on a dataset's rows."""
+
+def evaluate_target(workspace: Workspace, target: str, data: str, rows: int = 0) -> Answer:
+    """{"metrics": {name: number}, "rows": n, …} of a run (its tuned model) or a model id on a dataset's rows; at most `rows` (0: all)."""
     library.find(workspace, data)
-    return ask("evaluate_model", workspace, {"target": target, "data": data})
+    return ask("evaluate_model", workspace, {"target": target, "data": data, "rows": rows})
 
 
 def score(workspace: Workspace, question: Question) -> Answer:
-    """Load, predict, score."""
+    """Load, predict, score; with "keep" in the question the rows and what the metric is made of are kept in that folder."""
     from workbench.engine.evaluation import Judge
 
     target = str(question["target"])
@@ -33,12 +40,31 @@ def score(workspace: Workspace, question: Question) -> Answer:
     recipe = run.recipe if run else _recipe(target, str(dataset.meta.get("task")), dataset.meta["roles"])
     task = TASKS.get(recipe.task.kind)
     made = dataset.convert(task, None)
-    rows = made.heldout or made.rows
+    rows = at_most(made.heldout or made.rows, int(question.get("rows") or 0), SEED, task)
     model, tokenizer = loaded(workspace, run, recipe, task)
-    judge = Judge(model, tokenizer, recipe.task)
+    asked = recipe.evaluation
+    judge = Judge(model, tokenizer, recipe.task, samples=asked.samples, generated=asked.generated, max_new_tokens=asked.max_new_tokens)  # fmt: skip
     if not task.talks and not run:
         _check_labels(judge, rows, target)
-    return {"metrics": task.score(rows, task.predict(rows, judge)), "rows": len(rows)}
+    return told(task, rows, task.predict(rows, judge), question.get("keep"))
+
+
+def told(task: Task, rows: list[Row], said: Any, keep: str | None) -> Answer:
+    """Metrics with their intervals and signatures."""
+    from workbench.engine.interval import reach, units_of
+
+    given = task.inputs(rows, said)
+    scores = {kind: METRICS.get(kind).compute(**each) for kind, each in given.items()}
+    main = task.headline(scores)
+    units = {kind: units_of(task, rows, said, kind) for kind in given}
+    signatures = {kind: METRICS.get(kind).signature(each["references"]) for kind, each in given.items()}
+    if keep:
+        evidence.keep(Path(keep), evidence.told(task, rows, said), evidence.scored(main, given[main], None, units[main]))  # fmt: skip
+    return {
+        "metrics": scores, "rows": len(rows), "task": task.kind, "main_metric": main,
+        "intervals": {kind: reach(METRICS.get(kind), each, units[kind]) for kind, each in given.items() if METRICS.get(kind).directed},
+        "signatures": {kind: name for kind, name in signatures.items() if name},
+    }  # fmt: skip
 
 
 def _run(workspace: Workspace, target: str) -> Run | None:

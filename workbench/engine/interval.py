@@ -1,63 +1,82 @@
 """How far a score could be off by chance alone: its 95 % interval over the held-out rows.
 
-Shares of right rows by Wilson; means by a bootstrap over rows; sums over tokens by a bootstrap of the ratio, text by text, because the
-tokens of one text are no independent draws; everything else by scoring resampled rows anew. What it does not know: whether another
-training run would have come out the same.
+Shares of right rows by Wilson (1927); everything else by a bootstrap over rows (Efron, 1987: bias-corrected), over documents where rows
+stand or fall together. What it does not know: whether another training run would have come out the same.
 """
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from workbench.core.metric import METRICS, Metric
 from workbench.core.task import Row, Task
-from workbench.engine.verdict import wilson
+from workbench.engine.resample import Given, anew, grouped, rare, resampled
 
-DRAWS, AGAIN, MANY = 2000, 200, 20_000
-"""Resamples where they cost nothing; where each is scored anew, or rows are many; and how many are many."""
-SUMS = {"perplexity": "nll", "token_accuracy": "right", "masked_accuracy": "right"}
-"""Metrics over all tokens, and the sums per text they are made of."""
+Z95 = 1.959964
 Interval = tuple[float, float]
+
+
+def wilson(right: float, total: float) -> Interval:
+    """95 % interval of a share."""
+    if not total:
+        return 0.0, 1.0
+    share, square = right / total, Z95 * Z95
+    middle = share + square / (2 * total)
+    reach = Z95 * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
+    scale = 1 + square / total
+    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
 
 
 def interval(task: Task, rows: Sequence[Row], predictions: Any, scores: dict[str, float]) -> Interval | None:
     """(low, high) of the headline metric; None where nothing can be said."""
     main = task.headline(scores)
-    gains = [float(gain) for gain in task.gains(rows, predictions)]
-    if len(gains) < 2 or not all(map(math.isfinite, (*gains, scores[main]))):
+    return reach(METRICS.get(main), task.inputs(rows, predictions)[main], units_of(task, rows, predictions, main))
+
+
+def units_of(task: Task, rows: Sequence[Row], predictions: Any, kind: str) -> Sequence[Any] | None:
+    """The units of a metric's rows; None where they stand alone, or the metric looks at other rows than are scored."""
+    units = task.units(rows, predictions)
+    given = task.inputs(rows, predictions)[kind]
+    return units if units is not None and len(units) == len(given["references"]) else None
+
+
+def reach(metric: Metric, given: Given, units: Sequence[Any] | None = None) -> Interval | None:
+    """(low, high) of a metric; None for fewer than two rows, or one that is not finite."""
+    if len(given["references"]) < 2:
         return None
-    if math.isclose(math.fsum(gains) / len(gains), scores[main], abs_tol=1e-9):
-        return wilson(sum(gains), len(gains)) if set(gains) <= {0.0, 1.0} else _ratio(gains, [1] * len(gains))
-    if main in SUMS and SUMS[main] in predictions and "tokens" in predictions:
-        low, high = _ratio(predictions[SUMS[main]], predictions["tokens"])
-        return (math.exp(min(low, 700)), math.exp(min(high, 700))) if main == "perplexity" else (low, high)
-    return _scored(task, rows, predictions, main) if len(gains) <= MANY else None
+    sums = metric.sums(**given)
+    if sums is None:
+        return _between(anew(metric, given), metric.plain(**given))
+    rows = grouped(sums.rows, units)
+    if len(rows) < 2 or not np.isfinite(rows).all():
+        return None
+    if binary(rows):
+        return wilson(float(rows[:, 0].sum()), len(rows))
+    return _between(resampled(sums, rows, rare(given)), float(sums.value(rows.sum(0))))
 
 
-def _reach(values: Any) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
+def plain_mean(rows: Any) -> bool:
+    """Whether the sums are those of a mean over rows."""
+    return bool(rows.shape[1] == 2 and (rows[:, 1] == 1).all())
+
+
+def binary(rows: Any) -> bool:
+    """Whether the sums are those of a share of right rows."""
+    return plain_mean(rows) and bool(np.isin(rows[:, 0], (0.0, 1.0)).all())
+
+
+def _between(values: Any, score: float) -> Interval | None:
+    """Percentiles, moved by how far the score lies from their middle."""
+    from scipy.special import ndtr, ndtri
+
+    values = values[np.isfinite(values)]
+    if len(values) < 2 or not math.isfinite(score):
+        return None
+    below = (np.sum(values < score) + np.sum(values == score) / 2) / len(values)
+    shift = ndtri(np.clip(below, 1 / len(values), 1 - 1 / len(values)))
+    low, high = np.quantile(values, ndtr([2 * shift - Z95, 2 * shift + Z95]))
     return float(low), float(high)
-
-
-def _ratio(parts: Sequence[float], whole: Sequence[float]) -> Interval:
-    """Of a sum over a sum, both drawn together."""
-    dice, above, below = np.random.default_rng(0), np.asarray(parts, float), np.asarray(whole, float)
-    draws = (dice.integers(0, len(above), len(above)) for _ in range(DRAWS if len(above) <= MANY else AGAIN))
-    return _reach([above[picked].sum() / max(1.0, below[picked].sum()) for picked in draws])
-
-
-def _scored(task: Task, rows: Sequence[Row], predictions: Any, main: str) -> Interval | None:
-    count = len(task.gains(rows, predictions))
-    if not isinstance(predictions, dict) or not count:
-        return None
-    dice, found = random.Random(0), []
-    for _ in range(AGAIN):
-        picked = [dice.randrange(count) for _ in range(count)]
-        drawn = {name: [value[place] for place in picked] if isinstance(value, list) and len(value) == count else value for name, value in predictions.items()}  # fmt: skip
-        scores = task.score([rows[place] for place in picked], drawn)
-        found += [scores[main]] if math.isfinite(scores.get(main, math.nan)) else []
-    return _reach(found) if len(found) > AGAIN // 2 else None

@@ -22,6 +22,7 @@ from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
 
 SHOWN_TOKENS = 120
+REPORTED = ("main_metric", "rows", "before", "after", "baseline", "verdict")
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Session:
     training: dict[str, Any] = field(default_factory=dict)
     in_order: bool = False
     """Whether the training rows come as they lie, without shuffling."""
+    probes: list[Any] = field(default_factory=list)
     undo: list[Callable[[], None]] = field(default_factory=list)
     """Takes back what training changed of how the model computes."""
 
@@ -195,15 +197,16 @@ def shown(row: dict[str, Any], tokenizer: Any) -> list[list[Any]]:
 
 def judge(session: Session) -> Any:
     """What the model says of the held-out rows now."""
+    from workbench.engine import probe
     from workbench.engine.evaluation import Judge
 
     session.stage.phase("evaluate")
-    evaluation = session.recipe.evaluation
+    evaluation, size = session.recipe.evaluation, max(8, session.recipe.training.per_device_train_batch_size)
     asked = Judge(
-        session.model, session.tokenizer, session.recipe.task, session.device,
-        max(8, session.recipe.training.per_device_train_batch_size), evaluation.samples, evaluation.generated,
-        evaluation.max_new_tokens, session.stage.check_stop,
+        session.model, session.tokenizer, session.recipe.task, session.device, size, evaluation.samples,
+        evaluation.generated, evaluation.max_new_tokens, session.stage.check_stop,
     )  # fmt: skip
+    session.probes.append(probe.read(asked) if evaluation.probe else None)
     return session.task.predict(session.material.heldout, asked)
 
 
@@ -290,11 +293,9 @@ def finish(session: Session, before: Any) -> None:
     from workbench.engine.saving import save
 
     save(session)
-    after = judge(session)
-    report = build(session, before, after, session.training)
+    report = build(session, before, judge(session), session.training)
     write_json(session.run.result / "report.json", report)
     write_card(session.run, report)
     for best in session.run.checkpoints.glob("best-*"):
         best.unlink()
-    keys = ("main_metric", "rows", "before", "after", "baseline", "verdict")
-    session.stage.write("report", **{key: report[key] for key in keys})
+    session.stage.write("report", **{key: report[key] for key in REPORTED})

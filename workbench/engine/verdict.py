@@ -1,15 +1,15 @@
-"""One honest sentence about a run: before, after, the cheap baseline beside them, and whether chance explains it."""
+"""One honest sentence about a run: before, after, the cheap baseline beside them, and whether the test can tell them apart."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from workbench.core.metric import METRICS
+from workbench.core.metric import METRICS, Metric
 from workbench.core.text import Text
+from workbench.engine.interval import Interval
+from workbench.engine.paired import Compared
 
 LEVEL = 0.05
-Z95 = 1.959964
 Scores = dict[str, float]
 BASELINES = {
     "majority": Text("the most frequent answer", "最常见答案"),
@@ -19,90 +19,106 @@ BASELINES = {
     "copy": Text("the source as it is", "原文照抄"),
     "longer": Text("the longer answer", "选较长的回答"),
 }
+BETTER, WORSE, UNCLEAR, SAME = "better", "worse", "unclear", "same"
+WORDS = {
+    BETTER: Text("better than before", "比微调前更好"),
+    WORSE: Text("worse than before", "比微调前更差"),
+    SAME: Text("exactly the same answers as before", "与微调前的回答完全相同"),
+}
 
 
-def wilson(right: float, total: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    if not total:
-        return 0.0, 1.0
-    share, square = right / total, Z95 * Z95
-    middle = share + square / (2 * total)
-    reach = Z95 * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
-    scale = 1 + square / total
-    return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
+@dataclass(frozen=True)
+class Found:
+    """What the sentence is about: a metric before and after with its interval, the test, and the best cheap baseline with its own."""
+
+    main: str
+    before: float
+    after: float
+    rows: int
+    interval: Interval | None = None
+    compared: Compared | None = None
+    baseline: tuple[str, float, Compared | None] | None = None
 
 
-def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided mid-p of `gained` rows turned right against `lost` rows turned wrong."""
-    total, fewer = gained + lost, min(gained, lost)
-    if not total:
-        return 1.0
-    logs = [_log_binomial(total, count) for count in range(fewer + 1)]
-    below = math.fsum(math.exp(value) for value in logs)
-    return min(1.0, 2 * below - math.exp(logs[-1]))
+def outcome(metric: Metric, compared: Compared | None) -> str:
+    """better, worse, unclear (the test cannot tell) or same (nothing differs)."""
+    if compared is None or compared.p >= LEVEL or not compared.difference:
+        return SAME if compared is not None and compared.test == "identical" else UNCLEAR
+    return BETTER if (compared.difference > 0) == metric.higher_is_better else WORSE
 
 
-def _log_binomial(total: int, count: int) -> float:
-    ways = math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1)
-    return ways - total * math.log(2)
-
-
-def chance(before: Sequence[float], after: Sequence[float]) -> float:
-    """Probability of a paired difference this large without any real one."""
-    gaps = [new - old for old, new in zip(before, after, strict=True)]
-    if set(before) | set(after) <= {0.0, 1.0}:
-        return mcnemar(gaps.count(1.0), gaps.count(-1.0))
-    if len(gaps) < 2 or not all(map(math.isfinite, gaps)):
-        return 1.0
-    mean = math.fsum(gaps) / len(gaps)
-    variance = math.fsum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1)
-    if not variance:
-        return 1.0 if not mean else 0.0
-    return math.erfc(abs(mean) / math.sqrt(variance / len(gaps)) / math.sqrt(2))
-
-
-def verdict(main: str, before: Scores, after: Scores, baseline: dict[str, Scores], pairs: tuple[Sequence[float], Sequence[float]]) -> Text:  # fmt: skip
-    """The sentence; `pairs` are the goodness of every row before and after."""
-    metric, rows = METRICS.get(main), len(pairs[1])
-    old, new = before[main], after[main]
-    better = (new > old) == metric.higher_is_better and new != old
-    outcome = _outcome(better, chance(*pairs))
+def verdict(found: Found) -> Text:
+    """The sentence."""
+    metric = METRICS.get(found.main)
+    old, new = figure(metric, found.before), figure(metric, found.after)
     figures = Text(
-        f"{metric.label.en} {_figure(old, metric.percent)} → {_figure(new, metric.percent)} on {rows} held-out rows",
-        f"{rows} 行留出数据上，{metric.label.zh} {_figure(old, metric.percent)} → {_figure(new, metric.percent)}",
+        f"{metric.label.en} {old} → {new} on {found.rows} held-out rows",
+        f"{found.rows} 行留出数据上，{metric.label.zh} {old} → {new}",
     )
-    spread, beside = _interval(main, new, rows), _beside(main, new, baseline)
+    parts = _interval(metric, found.interval), said(metric, found.compared), _beside(metric, found), _rough(found)
     return Text(
-        f"{figures.en}{spread.en}: {outcome.en}{beside.en}.", f"{figures.zh}{spread.zh}：{outcome.zh}{beside.zh}。"
+        f"{figures.en}{parts[0].en}: {parts[1].en}{parts[2].en}.{parts[3].en}",
+        f"{figures.zh}{parts[0].zh}：{parts[1].zh}{parts[2].zh}。{parts[3].zh}",
     )
 
 
-def _outcome(better: bool, probability: float) -> Text:
-    if probability >= LEVEL:
-        return Text("the difference is within what chance alone does", "差异在随机波动范围内")
-    return Text("better than before", "比微调前更好") if better else Text("worse than before", "比微调前更差")
+def said(metric: Metric, compared: Compared | None) -> Text:
+    """What the test says."""
+    word = outcome(metric, compared)
+    return WORDS[word] if word in WORDS else _unclear(metric, compared)
 
 
-def _interval(main: str, share: float, rows: int) -> Text:
-    if main != "accuracy":
+def _unclear(metric: Metric, compared: Compared | None) -> Text:
+    if compared is None or compared.seen is None or (metric.percent and compared.seen >= 1):
+        return Text(
+            "can't tell: with so few rows that differ no test could have seen a difference",
+            "无法判断：回答不同的行太少，任何检验都看不出差异",
+        )
+    if compared.relative:
+        en = zh = f"{compared.seen:.1%}"
+    elif metric.percent:
+        en, zh = f"{100 * compared.seen:.1f} points", f" {100 * compared.seen:.1f} 个百分点"
+    else:
+        en, zh = f"{compared.seen:.2g}", f" {compared.seen:.2g}"
+    return Text(
+        f"can't tell: this test could only have seen a difference of {en} or more",
+        f"无法判断：这次检验只能看出{zh.rstrip()}以上的差异",
+    )
+
+
+def _interval(metric: Metric, found: Interval | None) -> Text:
+    if found is None:
         return Text("", "")
-    low, high = wilson(share * rows, rows)
-    return Text(f" (95 % interval {low:.1%} to {high:.1%})", f"（95% 区间 {low:.1%} 至 {high:.1%}）")
+    low, high = (figure(metric, end) for end in found)
+    return Text(f" (95 % interval {low} to {high})", f"（95% 区间 {low} 至 {high}）")
 
 
-def _beside(main: str, new: float, baseline: dict[str, Scores]) -> Text:
+def _beside(metric: Metric, found: Found) -> Text:
     """The best cheap baseline."""
-    if not baseline:
+    if found.baseline is None:
         return Text("", "")
-    sign = 1 if METRICS.get(main).higher_is_better else -1
-    best = max(baseline, key=lambda name: sign * baseline[name][main])
-    score = baseline[best][main]
-    name, metric = BASELINES.get(best, Text(best, best)), METRICS.get(main)
-    beaten = new > score if metric.higher_is_better else new < score
-    word = Text("better than", "好于") if beaten else Text("not better than", "未好于")
-    figure = _figure(score, metric.percent)
-    return Text(f"; {word.en} {name.en} ({figure})", f"；{word.zh}{name.zh}（{figure}）")
+    name, score, compared = found.baseline
+    label, word = BASELINES.get(name, Text(name, name)), outcome(metric, compared)
+    ahead = (found.after > score) == metric.higher_is_better and found.after != score
+    if word == BETTER or (compared is None and ahead):
+        than = Text("better than", "好于")
+    elif word == WORSE or not ahead:
+        than = Text("not better than", "未好于")
+    else:
+        than = Text("not clearly better than", "不能断定好于")
+    number = figure(metric, score)
+    return Text(f"; {than.en} {label.en} ({number})", f"；{than.zh}{label.zh}（{number}）")
 
 
-def _figure(value: float, percent: bool) -> str:
-    return f"{value:.1%}" if percent else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+def _rough(found: Found) -> Text:
+    if found.compared is None or not found.compared.rough:
+        return Text("", "")
+    return Text(
+        f" With only {found.compared.rows} rows to go by, take the figures as rough.",
+        f"依据只有 {found.compared.rows} 行，以上数字仅供粗略参考。",
+    )
+
+
+def figure(metric: Metric, value: float) -> str:
+    """A score as people write it."""
+    return f"{value:.1%}" if metric.percent else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,33 +1,60 @@
 """Text against a reference text: BLEU and chrF through sacrebleu (Post, 2018, arXiv:1804.08771), ROUGE through rouge-score
-(Lin, 2004), both with a tokenizer that is right for Chinese: the usual ones see a Chinese sentence as one word."""
+(Lin, 2004), with tokenizers that are right for Chinese: the usual ones see a Chinese sentence as one word, or as none.
+
+Every score has a signature; a number without its tokenizer says nothing.
+"""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
 
-from workbench.core.metric import METRICS, Metric
+import regex
+
+from workbench.core.metric import METRICS, Metric, Sums
 from workbench.core.text import Text
-from workbench.metrics import metric
+from workbench.metrics import divided, mean, metric
+from workbench.metrics._words import SIGNATURE, Words
 
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-_WORDS = re.compile(r"[a-z0-9]+|[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]")
+SHARE = 5
+"""One letter in so many of a script decides for its tokenizer."""
+SCRIPTS = {"zh": r"\p{Han}", "ja": r"[\p{Hiragana}\p{Katakana}]", "ko": r"\p{Hangul}"}
+CHARS, BETA = 6, 2
 
 
 def tokenizer_of(references: Sequence[str]) -> str:
-    """sacrebleu's tokenizer for these references: zh where a fifth of the letters are Han, 13a elsewhere."""
+    """sacrebleu's tokenizer for these references: zh, ja-mecab, ko-mecab (or char where MeCab is not installed), else 13a."""
     text = "".join(references)
-    return "zh" if 5 * len(_HAN.findall(text)) > len(text.replace(" ", "")) else "13a"
+    letters = max(1, len(text.replace(" ", "")))
+    for name in ("ja", "ko", "zh"):
+        if SHARE * len(regex.findall(SCRIPTS[name], text)) > letters:
+            if name == "zh":
+                return name
+            return f"{name}-mecab" if find_spec("MeCab" if name == "ja" else "mecab_ko") else "char"
+    return "13a"
+
+
+@cache
+def _bleu(tokenizer: str) -> Any:
+    import sacrebleu
+
+    return sacrebleu.BLEU(tokenize=tokenizer)
+
+
+@cache
+def _counting(tokenizer: str) -> Any:
+    import sacrebleu
+
+    return sacrebleu.BLEU(tokenize=tokenizer, effective_order=True)
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
     """Corpus BLEU, 0 to 1."""
-    import sacrebleu
-
-    made = sacrebleu.corpus_bleu(list(predictions), [list(references)], tokenize=tokenizer_of(references))
-    return float(made.score) / 100
+    return float(_bleu(tokenizer_of(references)).corpus_score(list(predictions), [list(references)]).score) / 100
 
 
 def chrf(predictions: Sequence[str], references: Sequence[str]) -> float:
@@ -35,14 +62,6 @@ def chrf(predictions: Sequence[str], references: Sequence[str]) -> float:
     import sacrebleu
 
     return float(sacrebleu.corpus_chrf(list(predictions), [list(references)]).score) / 100
-
-
-class Words:
-    """rouge-score's interface: words as its default has them (without stemming), every CJK character a word."""
-
-    def tokenize(self, text: str) -> list[str]:
-        """Lower-case words."""
-        return _WORDS.findall(text.lower())
 
 
 @cache
@@ -53,8 +72,14 @@ def _scorer(kind: str) -> Any:
 
 
 def rouge(kind: str, prediction: str, reference: str) -> float:
-    """F1 of rouge1, rouge2 or rougeL of one row."""
+    """F1 of rouge1, rouge2, rougeL or rougeLsum of one row; for the last, sentences stand on lines of their own."""
+    if kind == "rougeLsum":
+        prediction, reference = _lines(prediction), _lines(reference)
     return float(_scorer(kind).score(reference, prediction)[kind].fmeasure)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(part.strip() for part in regex.split(r"(?<=[。！？])|(?<=[.!?])\s+|\n", text) if part.strip())
 
 
 @METRICS.add
@@ -73,6 +98,35 @@ class Bleu(Metric):
         """Texts in."""
         return metric(self.kind, "string", self.help.en, bleu)
 
+    def sums(self, **inputs: Any) -> Sums:
+        """Matches and numbers of 1- to 4-grams, and both lengths."""
+        import numpy as np
+
+        counting, rows = _counting(tokenizer_of(inputs["references"])), []
+        for said, wanted in zip(inputs["predictions"], inputs["references"], strict=True):
+            made = counting.sentence_score(said, [wanted])
+            rows.append([*made.counts, *made.totals, made.sys_len, made.ref_len])
+        return Sums(np.array(rows, float), _bleu_of)
+
+    def signature(self, references: Sequence[Any]) -> str:
+        """sacrebleu's own."""
+        scorer = _bleu(tokenizer_of(references))
+        scorer.corpus_score([""], [[""]])
+        return str(scorer.get_signature())
+
+
+def _bleu_of(totals: Any) -> Any:
+    """As sacrebleu: geometric mean of the precisions, exponential smoothing of those without a match, brevity penalty."""
+    import numpy as np
+
+    right, count, said, wanted = totals[..., :4], totals[..., 4:8], totals[..., 8], totals[..., 9]
+    missed = np.cumsum(right == 0, axis=-1)
+    precision = divided(np.where(right == 0, 0.5**missed, right), count)
+    with np.errstate(divide="ignore"):
+        mean_log = np.log(precision).mean(-1)
+    brevity = np.exp(np.minimum(0, 1 - divided(wanted, said)))
+    return np.where((right.sum(-1) > 0) & (said > 0), np.exp(mean_log) * brevity, 0.0)
+
 
 @METRICS.add
 class ChrF(Metric):
@@ -90,20 +144,60 @@ class ChrF(Metric):
         """Texts in."""
         return metric(self.kind, "string", self.help.en, chrf)
 
+    def sums(self, **inputs: Any) -> Sums:
+        """Sequences of 1 to 6 characters: said, wanted and shared."""
+        import numpy as np
+
+        pairs = zip(inputs["predictions"], inputs["references"], strict=True)
+        return Sums(np.array([_shared(said, wanted) for said, wanted in pairs], float), _chrf_of)
+
+    def signature(self, references: Sequence[Any]) -> str:
+        """sacrebleu's own."""
+        import sacrebleu
+
+        scorer = sacrebleu.CHRF()
+        scorer.corpus_score([""], [[""]])
+        return str(scorer.get_signature())
+
+
+def _shared(said: str, wanted: str) -> list[int]:
+    sides, found = ["".join(text.split()) for text in (said, wanted)], []
+    for size in range(1, CHARS + 1):
+        one, other = (Counter(text[at : at + size] for at in range(len(text) - size + 1)) for text in sides)
+        found += [one.total() if other else 0, other.total(), (one & other).total()]  # as sacrebleu counts
+    return found
+
+
+def _chrf_of(totals: Any) -> Any:
+    """F2 of mean precision and mean recall over the lengths that both sides have."""
+    said, wanted, shared = totals[..., 0::3], totals[..., 1::3], totals[..., 2::3]
+    able = (said > 0) & (wanted > 0)
+    precision = divided((divided(shared, said) * able).sum(-1), able.sum(-1))
+    recall = divided((divided(shared, wanted) * able).sum(-1), able.sum(-1))
+    return divided((1 + BETA**2) * precision * recall, BETA**2 * precision + recall)
+
 
 class _Rouge(Metric):
     """Mean F1 over rows."""
 
-    name: ClassVar[str]
+    def _each(self, predictions: Sequence[str], references: Sequence[str]) -> list[float]:
+        return [rouge(self.kind, said, wanted) for said, wanted in zip(predictions, references, strict=True)]
 
     def make(self) -> Any:
         """Texts in."""
 
         def compute(predictions: Any, references: Any) -> float:
-            pairs = list(zip(predictions, references, strict=True))
-            return sum(rouge(self.kind, said, wanted) for said, wanted in pairs) / max(1, len(pairs))
+            return sum(self._each(predictions, references)) / max(1, len(references))
 
         return metric(self.kind, "string", self.help.en, compute)
+
+    def sums(self, **inputs: Any) -> Sums:
+        """Mean over rows."""
+        return mean(self._each(**inputs))
+
+    def signature(self, references: Sequence[Any]) -> str:
+        """Tokenizer, stemming, version."""
+        return f"{SIGNATURE}|stem:no|rouge-score:{version('rouge-score')}"
 
 
 @METRICS.add
@@ -134,3 +228,13 @@ class RougeL(_Rouge):
     order = 52
     label = Text("ROUGE-L", "ROUGE-L")
     help = Text("The longest sequence of words in the order of the reference.", "与参考文本顺序一致的最长词序列。")
+
+
+@METRICS.add
+class RougeLsum(_Rouge):
+    """Longest common sequence, sentence by sentence."""
+
+    kind = "rougeLsum"
+    order = 55
+    label = Text("ROUGE-Lsum", "ROUGE-Lsum")
+    help = Text("As ROUGE-L, sentence by sentence.", "与 ROUGE-L 相同，但逐句比较。")

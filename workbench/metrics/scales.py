@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.core.metric import METRICS, Metric
+from workbench.core.metric import METRICS, Metric, Sums
 from workbench.core.text import Text
-from workbench.metrics import metric
+from workbench.metrics import divided, mean, metric, ratio
 
 
 def pearson(predictions: Sequence[float], references: Sequence[float]) -> float:
@@ -48,6 +48,10 @@ class Spearman(Metric):
         """Numbers in."""
         return metric(self.kind, "float64", self.help.en, spearman)
 
+    def plain(self, **inputs: Any) -> float:
+        """Ranks are no sums."""
+        return spearman(**inputs)
+
 
 @METRICS.add
 class Pearson(Metric):
@@ -64,6 +68,22 @@ class Pearson(Metric):
     def make(self) -> Any:
         """Numbers in."""
         return metric(self.kind, "float64", self.help.en, pearson)
+
+    def sums(self, **inputs: Any) -> Sums:
+        """Numbers, squares and products, around the right ones' mean so that little is lost."""
+        import numpy as np
+
+        x, y = (np.asarray(inputs[side], float) for side in ("predictions", "references"))
+        x, y = x - y.mean(), y - y.mean()
+        return Sums(np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1), _correlated)
+
+
+def _correlated(totals: Any) -> Any:
+    import numpy as np
+
+    count, x, y, xx, yy, xy = (totals[..., place] for place in range(6))
+    spread = (count * xx - x * x) * (count * yy - y * y)
+    return divided(count * xy - x * y, np.sqrt(np.maximum(spread, 0)))
 
 
 @METRICS.add
@@ -85,6 +105,10 @@ class Error(Metric):
             return math.fsum(gaps) / max(1, len(gaps))
 
         return metric(self.kind, "float64", self.help.en, compute)
+
+    def sums(self, **inputs: Any) -> Sums:
+        """Gaps over rows."""
+        return mean([abs(a - b) for a, b in zip(inputs["predictions"], inputs["references"], strict=True)])
 
 
 def label_f1(predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> float:
@@ -109,6 +133,11 @@ class LabelF1(Metric):
         """Lists of labels in."""
         return metric(self.kind, "string*", self.help.en, label_f1)
 
+    def sums(self, **inputs: Any) -> Sums:
+        """Twice the labels both have, over all that either has."""
+        pairs = [(set(said), set(wanted)) for said, wanted in zip(inputs["predictions"], inputs["references"], strict=True)]  # fmt: skip
+        return ratio([2 * len(said & wanted) for said, wanted in pairs], [len(said) + len(wanted) for said, wanted in pairs])  # fmt: skip
+
 
 @METRICS.add
 class AllLabels(Metric):
@@ -127,6 +156,10 @@ class AllLabels(Metric):
             return sum(right) / max(1, len(right))
 
         return metric(self.kind, "string*", self.help.en, compute)
+
+    def sums(self, **inputs: Any) -> Sums:
+        """Rows all right over rows."""
+        return mean([float(set(a) == set(b)) for a, b in zip(inputs["predictions"], inputs["references"], strict=True)])
 
 
 @METRICS.add
@@ -149,3 +182,7 @@ class PreferenceAccuracy(Metric):
             return sum(wins) / max(1, len(wins))
 
         return metric(self.kind, "float64", self.help.en, compute)
+
+    def sums(self, **inputs: Any) -> Sums:
+        """Wins over pairs."""
+        return mean([float(a > b) for a, b in zip(inputs["predictions"], inputs["references"], strict=True)])

@@ -17,8 +17,9 @@ def majority(answers: Sequence[str], count: int) -> list[str]:
     return [min(found, key=lambda answer: (-found[answer], answer))] * count
 
 
-def tfidf(texts: Sequence[str], answers: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """Words and pairs of words (characters where a script writes no spaces), weighted, with logistic regression."""
+def tfidf(texts: Sequence[str], answers: Sequence[str], asked: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[list[float]]]:  # fmt: skip
+    """(answers, the probability of every label) by words and pairs of words (characters where a script writes no spaces), weighted, with
+    logistic regression."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
@@ -26,8 +27,12 @@ def tfidf(texts: Sequence[str], answers: Sequence[str], asked: Sequence[str]) ->
     try:
         model.fit(list(texts[:ROWS]), list(answers[:ROWS]))
     except ValueError:  # no word at all in the training rows, or one label in the first rows
-        return majority(answers, len(asked))
-    return [str(answer) for answer in model.predict(list(asked))]
+        usual = majority(answers, len(asked))
+        return usual, [[float(label == said) for label in labels] for said in usual]
+    place = {str(label): column for column, label in enumerate(model.classes_)}
+    shares = model.predict_proba(list(asked)).tolist()
+    chances = [[row[place[label]] if label in place else 0.0 for label in labels] for row in shares]
+    return [str(answer) for answer in model.predict(list(asked))], chances
 
 
 def _features(cjk: bool) -> Any:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.errors import Unusable, UserError
-from workbench.core.metric import METRICS
 from workbench.core.task import Encoded, Role, Row, Task
 from workbench.core.text import Text
 from workbench.data.chat import conversation, turns
 from workbench.tasks import IGNORED, pad_right
 
-EXAMPLES = 50
 ROLES = (
     Role("prompt", Text("Prompt", "提示词"), Text("What is asked: a text or a whole conversation.", "问题：一段文字，或一整段对话。"), names="prompt question instruction query conversations messages 提示 提示词 问题 指令", looks="any"),
     Role("chosen", Text("better answer", "较好的回答"), Text("The answer to prefer.", "应当偏好的回答。"), names="chosen preferred better accepted 选中 较好 优选", looks="any"),
@@ -99,31 +97,26 @@ class Pairs(Task):
         }
         return {side: self.values(inputs, judge) for side, inputs in sides.items()}
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
-        """How often the better answer is valued above the worse."""
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """The value of the better answer and of the worse."""
         given = {"predictions": predictions["chosen"], "references": predictions["rejected"]}
-        return {name: METRICS.get(name).compute(**given) for name in self.metrics}
+        return dict.fromkeys(self.metrics, given)
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
         """1 where the better answer is valued above the worse."""
         return [float(a > b) for a, b in zip(predictions["chosen"], predictions["rejected"], strict=True)]
 
-    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Prompts, both answers, and by how much the better one led before and after."""
-        lead = [
-            [f"{a - b:+.3f}" for a, b in zip(side["chosen"], side["rejected"], strict=True)] for side in (before, after)
-        ]
-        return {
-            "examples": [
-                {"text": row["prompt"][-1]["content"], "reference": f"✓ {row['chosen']}\n✗ {row['rejected']}", "before": old, "after": new}
-                for row, old, new in zip(rows, *lead, strict=True)
-            ][:EXAMPLES]
-        }  # fmt: skip
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Prompt, both answers, and by how much the better one leads."""
+        leads = [a - b for a, b in zip(predictions["chosen"], predictions["rejected"], strict=True)]
+        return [
+            {"text": row["prompt"][-1]["content"], "reference": f"✓ {row['chosen']}\n✗ {row['rejected']}", "answer": f"{lead:+.3f}"}
+            for row, lead in zip(rows, leads, strict=True)
+        ]  # fmt: skip
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """The longer answer wins: a habit of many preference datasets."""
-        sides = {side: [float(len(row[side])) for row in heldout] for side in ("chosen", "rejected")}
-        return {"longer": self.score(heldout, sides)}
+        return {"longer": {side: [float(len(row[side])) for row in heldout] for side in ("chosen", "rejected")}}
 
 
 def said(value: Any) -> str:

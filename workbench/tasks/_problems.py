@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from workbench.core.errors import Unusable, UserError, shorten
 from workbench.core.metric import METRICS
 from workbench.core.task import Row
+from workbench.metrics.chances import reliability
 from workbench.metrics.classification import confusion, per_class
 from workbench.tasks._weights import weighted
 
-EXAMPLES = 100
 Scores = dict[str, float]
 
 
@@ -23,6 +23,8 @@ class Problem:
     name: ClassVar[str]
     """transformers' problem_type."""
     metrics: ClassVar[tuple[str, ...]]
+    of_chances: ClassVar[tuple[str, ...]] = ()
+    """Metrics that need the probabilities of all labels."""
 
     def prepare(self, row: Row) -> Row:
         """The answer in one form; Unusable when it is none."""
@@ -47,24 +49,32 @@ class Problem:
             field="task.class_weights",
         )
 
-    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
-        """(answer, its probability) per row of logits."""
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float, list[float]]]:
+        """(answer, its probability, those of all labels) per row of logits."""
         raise NotImplementedError
+
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """Answers and right ones, the same for every metric."""
+        given = {"predictions": predictions["chosen"], "references": [row[self.role] for row in rows]}
+        return dict.fromkeys(self.metrics, given)
 
     def score(self, rows: Sequence[Row], predictions: Any) -> Scores:
         """Every metric."""
-        given = {"predictions": predictions["chosen"], "references": [row[self.role] for row in rows]}
-        return {name: METRICS.get(name).compute(**given) for name in self.metrics}
+        given = self.inputs(rows, predictions)
+        return {kind: METRICS.get(kind).compute(**arguments) for kind, arguments in given.items()}
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Text, label, answer and its probability."""
+        made = []
+        for row, said, score in zip(rows, predictions["chosen"], predictions["scores"], strict=True):
+            pair = {"text_pair": row["text_pair"]} if row.get("text_pair") else {}
+            facts = {"reference": self.say(row[self.role]), "answer": self.say(said)}
+            made.append({"text": row["text"], **pair, **facts, "score": round(score, 4)})
+        return made
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Changed rows first, then what is still wrong, then the rest."""
-        made = []
-        for row, old, new, score in zip(rows, before["chosen"], after["chosen"], after["scores"], strict=True):
-            pair = {"text_pair": row["text_pair"]} if row.get("text_pair") else {}
-            facts = {"reference": self.say(row[self.role]), "before": self.say(old), "after": self.say(new)}
-            made.append({"text": row["text"], **pair, **facts, "score": round(score, 4)})
-        made.sort(key=lambda item: (item["before"] == item["after"], item["after"] == item["reference"]))
-        return {"examples": made[:EXAMPLES]}
+        """Further parts of the report card."""
+        return {}
 
     def say(self, answer: Any) -> str:
         """An answer in words."""
@@ -74,7 +84,7 @@ class Problem:
         """1 for right, 0 for wrong."""
         return float(said == wanted)
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """Answers that need no network."""
         return {}
 
@@ -83,7 +93,10 @@ class One(Problem):
     """One label per row."""
 
     role, name = "label", "single_label_classification"
-    metrics = ("accuracy", "f1", "f1_weighted", "precision", "precision_weighted", "recall", "recall_weighted")
+    metrics = (
+        "accuracy", "f1", "f1_micro", "f1_weighted", "precision", "precision_weighted", "recall", "recall_weighted", "mcc",
+    )  # fmt: skip
+    of_chances = ("roc_auc", "ece")
 
     def check(self, rows: Sequence[Row]) -> None:
         """Every row needs a label, and there must be at least two of them."""
@@ -116,18 +129,22 @@ class One(Problem):
         """Cross entropy, every label weighing the same in all."""
         return weighted([config.label2id[str(row["label"])] for row in rows], config.num_labels)
 
-    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float, list[float]]]:
         """The likeliest label."""
-        top = logits.softmax(-1).max(-1)
-        return [(names[i], score) for i, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)]
+        shares = logits.softmax(-1)
+        best = zip(shares.argmax(-1).tolist(), shares.tolist(), strict=True)
+        return [(names[place], row[place], row) for place, row in best]
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> Scores:
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Over the labels of the training rows; a label never seen counts as wrong."""
-        given = {"predictions": predictions["chosen"], "references": answers_of(rows)}
-        return {name: METRICS.get(name).compute(**given, labels=predictions["labels"]) for name in self.metrics}
+        wanted = {"references": answers_of(rows), "labels": list(predictions["labels"])}
+        made = {kind: {"predictions": predictions["chosen"], **wanted} for kind in self.metrics}
+        if "chances" in predictions:
+            made |= {kind: {"predictions": predictions["chances"], **wanted} for kind in self.of_chances}
+        return made
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Confusion and figures per label, too."""
+        """Confusion, figures per label, and whether the probabilities mean what they say."""
         references, labels = answers_of(rows), after["labels"]
         shown = list(dict.fromkeys([*labels, *sorted(set(references))]))
         sides = (("before", before), ("after", after))
@@ -135,19 +152,19 @@ class One(Problem):
         return {
             "confusion": {"labels": shown, **grids},
             "per_class": per_class(references, after["chosen"], labels),
-            **super().details(rows, before, after),
+            **({"reliability": reliability(after["chances"], references, labels)} if "chances" in after else {}),
         }
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """The most frequent label, and TF-IDF with logistic regression."""
         from workbench.models.tfidf import majority, tfidf
 
         labels, answers = labels_of(train), answers_of(train)
-        given = {
-            "majority": majority(answers, len(heldout)),
-            "tfidf": tfidf([text_of(row) for row in train], answers, [text_of(row) for row in heldout]),
+        chosen, chances = tfidf([text_of(row) for row in train], answers, [text_of(row) for row in heldout], labels)
+        return {
+            "majority": {"labels": labels, "chosen": majority(answers, len(heldout))},
+            "tfidf": {"labels": labels, "chosen": chosen, "chances": chances},
         }
-        return {name: self.score(heldout, {"labels": labels, "chosen": chosen}) for name, chosen in given.items()}
 
 
 class Several(Problem):
@@ -177,11 +194,11 @@ class Several(Problem):
         """1.0 at the row's labels."""
         return [float(config.id2label[index] in row["labels"]) for index in range(len(config.id2label))]
 
-    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float, list[float]]]:
         """Labels likelier than not."""
         found = []
         for row in logits.sigmoid().tolist():
-            found.append(([names[i] for i, share in enumerate(row) if share > self.THRESHOLD], max(row)))
+            found.append(([names[i] for i, share in enumerate(row) if share > self.THRESHOLD], max(row), row))
         return found
 
     def say(self, answer: Any) -> str:
@@ -192,10 +209,10 @@ class Several(Problem):
         """1 when all labels are right."""
         return float(set(said) == set(wanted))
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """The most frequent set of labels."""
         usual = Counter(tuple(row["labels"]) for row in train).most_common(1)[0][0]
-        return {"majority": self.score(heldout, {"chosen": [list(usual)] * len(heldout)})}
+        return {"majority": {"chosen": [list(usual)] * len(heldout)}}
 
 
 class Scale(Problem):
@@ -227,9 +244,9 @@ class Scale(Problem):
         """The number."""
         return float(row["score"])
 
-    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float]]:
+    def decode(self, logits: Any, names: list[str]) -> list[tuple[Any, float, list[float]]]:
         """The head's number."""
-        return [(float(value), 1.0) for value in logits[:, 0].tolist()]
+        return [(float(value), 1.0, []) for value in logits[:, 0].tolist()]
 
     def say(self, answer: Any) -> str:
         """Two places."""
@@ -239,10 +256,10 @@ class Scale(Problem):
         """Nearer is better."""
         return -abs(float(said) - float(wanted))
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Scores]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """The mean of the training rows."""
         mean = sum(row["score"] for row in train) / len(train)
-        return {"majority": self.score(heldout, {"chosen": [mean] * len(heldout)})}
+        return {"majority": {"chosen": [mean] * len(heldout)}}
 
 
 PROBLEMS: tuple[Problem, ...] = (One(), Several(), Scale())

@@ -8,12 +8,9 @@ from typing import Any, ClassVar
 from workbench.core.errors import UserError
 from workbench.core.family import family
 from workbench.core.knob import knob
-from workbench.core.metric import METRICS
 from workbench.core.task import Encoded, Row, Task, TaskSection
 from workbench.core.text import Text
 from workbench.tasks import IGNORED, pad_right
-
-EXAMPLES = 50
 
 
 class RewritingSection(TaskSection):
@@ -100,21 +97,16 @@ class Rewriting(Task):
         """The text the model makes of it."""
         return str(self.predict([{**fields, self.target: ""}], judge)["answers"][0]) or "–"
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Over the answered rows."""
         answers = predictions["answers"]
         wanted = [row[self.target] for row in rows[: len(answers)]]
-        return {name: METRICS.get(name).compute(predictions=answers, references=wanted) for name in self.metrics}
+        return {kind: {"predictions": answers, "references": wanted} for kind in self.metrics}
 
-    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Text, reference, and both answers."""
-        sides = zip(rows, before["answers"], after["answers"], strict=False)
-        return {
-            "examples": [
-                {"text": row[self.source], "reference": row[self.target], "before": old, "after": new}
-                for row, old, new in sides
-            ][:EXAMPLES]
-        }
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Text, reference, answer."""
+        pairs = zip(rows, predictions["answers"], strict=False)
+        return [{"text": row[self.source], "reference": row[self.target], "answer": said} for row, said in pairs]
 
 
 def _ended(ids: list[int], tokenizer: Any) -> list[int]:

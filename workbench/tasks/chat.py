@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.errors import UserError
-from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task
 from workbench.core.text import Text
 from workbench.tasks import IGNORED, TalkSection, pad_right, token_sums
+from workbench.tasks._language import learned_bytes, losses, of_tokens
 
 
 class ChatSection(TalkSection):
@@ -44,7 +44,7 @@ class Chat(Task):
     auto_class = "AutoModelForCausalLM"
     peft_type = "CAUSAL_LM"
     families = ("decoder",)
-    metrics = ("perplexity", "token_accuracy")
+    metrics = ("perplexity", "bits_per_byte", "token_accuracy", "distinct_2", "answer_length")
     main_metric = "perplexity"
     talks = True
 
@@ -89,15 +89,24 @@ class Chat(Task):
             "nll": [item[0] for item in sums],
             "tokens": [item[1] for item in sums],
             "right": [item[2] for item in sums],
+            "bytes": learned_bytes(encoded.inputs, judge.tokenizer),
+            "kept": encoded.kept,
             "asked": [_question(row) for row in asked],
             "answers": judge.answer([_question(row)[0] for row in asked], [row.get("tools", ()) for row in asked]),
         }
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
-        """Over all answer tokens, long rows counting more than short ones."""
-        tokens = predictions["tokens"]
-        inputs = {"perplexity": predictions["nll"], "token_accuracy": predictions["right"]}
-        return {name: METRICS.get(name).compute(predictions=inputs[name], references=tokens) for name in self.metrics}
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """Over all answer tokens, long rows counting more than short ones; and what the sampled answers are like."""
+        made = of_tokens(predictions)
+        if predictions.get("answers"):
+            given = {"predictions": predictions["answers"], "references": [wanted for _, wanted in predictions["asked"]]}  # fmt: skip
+            made |= dict.fromkeys(self.metrics[3:], given)
+        return made
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """The last question, the right answer, and the loss over it."""
+        told = zip((_question(rows[index]) for index in predictions["kept"]), losses(predictions), strict=True)
+        return [{"text": asked[-1]["content"] if asked else "", "reference": wanted, "answer": loss} for (asked, wanted), loss in told]  # fmt: skip
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
         """The same prompts answered before and after."""

@@ -12,12 +12,10 @@ from typing import Any
 
 from workbench.core.errors import UserError
 from workbench.core.knob import knob
-from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
 from workbench.tasks import IGNORED, pad_right
 
-SHOWN = 30
 GUESSES = 5
 
 
@@ -119,8 +117,7 @@ class FillMask(Task):
         inputs = [_hidden(row, judge.tokenizer.mask_token_id) for row in encoded.inputs]
         found = judge.map(_Plain(self), inputs, lambda batch: _guesses(batch, judge.model))
         shown = [
-            _spoken(row, guess, judge.tokenizer)
-            for row, (_, _, _, guess) in zip(encoded.inputs[:SHOWN], found[:SHOWN], strict=True)
+            _spoken(row, guess, judge.tokenizer) for row, (_, _, _, guess) in zip(encoded.inputs, found, strict=True)
         ]
         sums = [[item[part] for item in found] for part in range(3)]
         return {"nll": sums[0], "tokens": sums[1], "right": sums[2], "shown": shown}
@@ -141,19 +138,15 @@ class FillMask(Task):
             lines.append(" · ".join(f"{tokenizer.decode([token]).strip()} {share:.0%}" for token, share in pairs))
         return "\n".join(lines) or "___ ?"
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Over all hidden tokens."""
         tokens = predictions["tokens"]
-        given = {"perplexity": predictions["nll"], "masked_accuracy": predictions["right"]}
-        return {name: METRICS.get(name).compute(predictions=given[name], references=tokens) for name in self.metrics}
+        given = {"masked_accuracy": predictions["right"], "perplexity": predictions["nll"]}
+        return {kind: {"predictions": given[kind], "references": tokens} for kind in self.metrics}
 
-    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Texts with gaps, the hidden words, and both guesses."""
-        return {
-            "examples": [
-                {**new, "before": old["after"]} for old, new in zip(before["shown"], after["shown"], strict=True)
-            ]
-        }
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Texts with gaps, the hidden words, and the guesses."""
+        return list(predictions["shown"])
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
         """Share of a row's hidden tokens guessed right."""
@@ -192,4 +185,4 @@ def _spoken(row: dict[str, Any], guess: list[int], tokenizer: Any) -> dict[str, 
     hidden = [label for label in row["labels"] if label != IGNORED]
     gaps = _hidden(row, tokenizer.mask_token_id)["input_ids"]
     words = [" · ".join(tokenizer.decode([token]).strip() for token in tokens) for tokens in (hidden, guess)]
-    return {"text": tokenizer.decode(gaps).strip(), "reference": words[0], "after": words[1]}
+    return {"text": tokenizer.decode(gaps).strip(), "reference": words[0], "answer": words[1]}

@@ -14,10 +14,9 @@ from workbench.core.knob import knob
 from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
-from workbench.metrics.answers import overlap
+from workbench.metrics.answers import chinese
 from workbench.tasks import pad_right
 
-EXAMPLES = 60
 BEST = 20
 """Starts and ends looked at per window."""
 
@@ -82,7 +81,7 @@ class QuestionAnswering(Task):
     auto_class = "AutoModelForQuestionAnswering"
     peft_type = "QUESTION_ANS"
     headless = ("gemma", "gemma2", "gemma3_text", "pegasus", "marian")
-    metrics = ("answer_f1", "exact_match")
+    metrics = ("answer_f1", "exact_match", "cmrc_f1", "cmrc_exact_match")
     main_metric = "answer_f1"
     label_names = ("start_positions", "end_positions")
 
@@ -149,27 +148,35 @@ class QuestionAnswering(Task):
         row = {"question": fields["question"], "context": fields.get("context", ""), "answers": []}
         return str(self.predict([row], judge)["answers"][0]) or "–"
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
-        """Against the best of a row's right answers."""
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """Against the best of a row's right answers; by CMRC's rules too, and first, where they are Chinese."""
         wanted = [[answer["text"] for answer in row["answers"]] for row in rows]
         given = {"predictions": predictions["answers"], "references": wanted}
-        return {name: METRICS.get(name).compute(**given) for name in self.metrics}
+        fitting = [*self.metrics[2:], *self.metrics[:2]] if chinese(wanted) else self.metrics[:2]
+        return dict.fromkeys(fitting, given)
 
-    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Question, text, right answer, and both answers."""
-        sides = zip(rows, before["answers"], after["answers"], strict=True)
-        return {
-            "examples": [
-                {"text": f"{row['question']}\n{row['context']}", "reference": " / ".join(dict.fromkeys(a["text"] for a in row["answers"])) or "–",
-                 "before": old or "–", "after": new or "–"}
-                for row, old, new in sides
-            ][:EXAMPLES]
-        }  # fmt: skip
+    def headline(self, scores: dict[str, float]) -> str:
+        """F1 in the words of the answers' language."""
+        return "cmrc_f1" if "cmrc_f1" in scores else self.main_metric
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Question and text, right answer, answer."""
+        return [
+            {"text": f"{row['question']}\n{row['context']}", "answer": said or "–",
+             "reference": " / ".join(dict.fromkeys(answer["text"] for answer in row["answers"])) or "–"}
+            for row, said in zip(rows, predictions["answers"], strict=True)
+        ]  # fmt: skip
+
+    def units(self, rows: Sequence[Row], predictions: Any) -> list[Any]:
+        """Questions about one text are no independent draws."""
+        return [row["context"] for row in rows]
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
         """F1 of every row."""
-        pairs = zip(predictions["answers"], rows, strict=True)
-        return [overlap(said, [answer["text"] for answer in row["answers"]]) for said, row in pairs]
+        given = self.inputs(rows, predictions)
+        main = "cmrc_f1" if "cmrc_f1" in given else self.main_metric
+        made = METRICS.get(main).sums(**given[main])
+        return [] if made is None else [float(value) for value in made.rows[:, 0]]
 
 
 def _answers(value: Any, context: str) -> list[dict[str, Any]] | None:

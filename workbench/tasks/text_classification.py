@@ -72,7 +72,7 @@ class TextClassification(Task):
     asks = ("text", "text_pair")
     auto_class = "AutoModelForSequenceClassification"
     peft_type = "SEQ_CLS"
-    metrics = tuple(name for problem in PROBLEMS for name in problem.metrics)
+    metrics = tuple(name for problem in PROBLEMS for name in (*problem.metrics, *problem.of_chances))
     main_metric = "accuracy"
     stratify = "label"
     one_of = ("label", "labels", "score")
@@ -122,24 +122,29 @@ class TextClassification(Task):
         plain = [{**row, problem.role: blank[problem.role]} for row in rows]
         encoded = self.encode(plain, judge.tokenizer, judge.section, judge.model)
 
-        def best(batch: dict[str, Any]) -> list[tuple[Any, float]]:
+        def best(batch: dict[str, Any]) -> list[tuple[Any, float, list[float]]]:
             batch.pop("labels")
             return problem.decode(judge.model(**batch).logits.float(), names)
 
         found = judge.map(self, encoded.inputs, best)
-        return {"labels": names, "chosen": [item[0] for item in found], "scores": [item[1] for item in found]}
+        parts = zip(("chosen", "scores", "chances"), range(3), strict=True)
+        return {"labels": names, **{name: [item[part] for item in found] for name, part in parts}}
 
     def attempt(self, fields: dict[str, str], judge: Any) -> str:
         """The label, the labels or the number."""
         problem = problem_named(judge.model.config.problem_type)
         return problem.say(self.predict([dict(fields)], judge)["chosen"][0])
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
-        """Every metric of the problem."""
-        return problem_of(rows[0]).score(rows, predictions)
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """Of every metric of the problem."""
+        return problem_of(rows[0]).inputs(rows, predictions)
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Text, label and answer."""
+        return problem_of(rows[0]).shown(rows, predictions)
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """The rows whose answer changed; with single labels confusion and figures per label, too."""
+        """With single labels confusion, figures per label and calibration."""
         return problem_of(rows[0]).details(rows, before, after)
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
@@ -147,9 +152,9 @@ class TextClassification(Task):
         problem = problem_of(rows[0])
         return [problem.gain(said, row[problem.role]) for said, row in zip(predictions["chosen"], rows, strict=True)]
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """Answers that need no network."""
-        return problem_of(train[0]).baselines(train, heldout)
+        return problem_of(train[0]).guesses(train, heldout)
 
 
 def _tokens(rows: Sequence[Row], tokenizer: Any) -> list[dict[str, list[int]]]:

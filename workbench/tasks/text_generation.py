@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.knob import knob
-from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
 from workbench.tasks import pad_right, token_sums
+from workbench.tasks._language import learned_bytes, losses, of_tokens
 
 
 class TextGenerationSection(TaskSection):
@@ -48,7 +48,7 @@ class TextGeneration(Task):
     auto_class = "AutoModelForCausalLM"
     peft_type = "CAUSAL_LM"
     families = ("decoder",)
-    metrics = ("perplexity", "token_accuracy")
+    metrics = ("perplexity", "bits_per_byte", "token_accuracy", "distinct_2")
     main_metric = "perplexity"
 
     def check(self, rows: Sequence[Row]) -> None:
@@ -99,6 +99,8 @@ class TextGeneration(Task):
         ]
         return {
             "nll": [item[0] for item in sums], "tokens": [item[1] for item in sums], "right": [item[2] for item in sums],
+            "bytes": learned_bytes(encoded.inputs, judge.tokenizer), "kept": encoded.kept,
+            "texts": [judge.tokenizer.decode(row["input_ids"], skip_special_tokens=True) for row in encoded.inputs],
             "starts": starts, "answers": judge.generate(ids),
         }  # fmt: skip
 
@@ -107,18 +109,30 @@ class TextGeneration(Task):
         ids = judge.tokenizer(fields["text"], add_special_tokens=False, split_special_tokens=True)["input_ids"]
         return f"{fields['text']} … {judge.generate([ids])[0]}"
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
-        """Over all tokens."""
-        tokens = predictions["tokens"]
-        given = {"perplexity": predictions["nll"], "token_accuracy": predictions["right"]}
-        return {name: METRICS.get(name).compute(predictions=given[name], references=tokens) for name in self.metrics}
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
+        """Over all tokens; and how varied the continuations are."""
+        made = of_tokens(predictions)
+        if predictions.get("answers"):
+            rest = [rest for _, rest in predictions["starts"]]
+            made["distinct_2"] = {"predictions": predictions["answers"], "references": rest}
+        return made
+
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Blocks, and the loss over each."""
+        told = zip(predictions["texts"], losses(predictions), strict=True)
+        return [{"text": text, "reference": "", "answer": loss} for text, loss in told]
+
+    def units(self, rows: Sequence[Row], predictions: Any) -> list[Any] | None:
+        """Blocks of one text."""
+        return predictions.get("kept")
 
     def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
         """Beginnings, and how they go on."""
         sides = zip(after["starts"], before["answers"], after["answers"], strict=True)
         return {
-            "examples": [
-                {"text": start, "reference": rest, "before": old, "after": new} for (start, rest), old, new in sides
+            "samples": [
+                {"messages": [{"role": "user", "content": start}], "reference": rest, "before": old, "after": new}
+                for (start, rest), old, new in sides
             ]
         }
 

@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.core.errors import Unusable, UserError
-from workbench.core.metric import METRICS
 from workbench.core.task import TASKS, Encoded, Role, Row, Task, TaskSection
 from workbench.core.text import Text
 from workbench.tasks import IGNORED, pad_right
 
-EXAMPLES = 100
 OUTSIDE = "O"
 _WORDS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|'s|\w+|[^\w\s]")
 _CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")
@@ -49,7 +47,7 @@ class TokenClassification(Task):
     auto_class = "AutoModelForTokenClassification"
     peft_type = "TOKEN_CLS"
     headless = ("bart", "mbart", "pegasus", "marian")
-    metrics = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
+    metrics = ("entity_f1", "entity_precision", "entity_recall", "entity_f1_strict", "token_accuracy")
     main_metric = "entity_f1"
 
     def prepare(self, row: Row) -> Row:
@@ -132,30 +130,28 @@ class TokenClassification(Task):
         words = _WORDS.findall(fields["tokens"]) or [fields["tokens"]]
         return told(words, self.predict([{"tokens": words, "tags": []}], judge)["tags"][0])
 
-    def score(self, rows: Sequence[Row], predictions: Any) -> dict[str, float]:
+    def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """By whole entities, and by words."""
         wanted, said = [row["tags"] for row in rows], predictions["tags"]
-        spans = {name: METRICS.get(name).compute(predictions=said, references=wanted) for name in self.metrics[:3]}
         right = [sum(a == b for a, b in zip(x, y, strict=True)) for x, y in zip(said, wanted, strict=True)]
-        total = [len(tags) for tags in wanted]
-        return {**spans, "token_accuracy": METRICS.get("token_accuracy").compute(predictions=right, references=total)}
+        spans: dict[str, dict[str, Any]] = {
+            kind: {"predictions": said, "references": wanted} for kind in self.metrics[:-1]
+        }
+        return {**spans, "token_accuracy": {"predictions": right, "references": [len(tags) for tags in wanted]}}
 
-    def details(self, rows: Sequence[Row], before: Any, after: Any) -> dict[str, Any]:
-        """Sentences with their entities: right, before, after; those that changed first."""
-        made = [
-            {"text": joined(row["tokens"])[0], "reference": told(row["tokens"], row["tags"]),
-             "before": told(row["tokens"], old), "after": told(row["tokens"], new)}
-            for row, old, new in zip(rows, before["tags"], after["tags"], strict=True)
+    def shown(self, rows: Sequence[Row], predictions: Any) -> list[dict[str, Any]]:
+        """Sentences with their entities: right, and said."""
+        return [
+            {"text": joined(row["tokens"])[0], "reference": told(row["tokens"], row["tags"]), "answer": told(row["tokens"], said)}
+            for row, said in zip(rows, predictions["tags"], strict=True)
         ]  # fmt: skip
-        made.sort(key=lambda item: item["before"] == item["after"])
-        return {"examples": made[:EXAMPLES]}
 
     def gains(self, rows: Sequence[Row], predictions: Any) -> list[float]:
         """Share of a row's words with the right tag."""
         pairs = zip(predictions["tags"], (row["tags"] for row in rows), strict=True)
         return [sum(a == b for a, b in zip(said, wanted, strict=True)) / len(wanted) for said, wanted in pairs]
 
-    def baselines(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, dict[str, float]]:
+    def guesses(self, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, Any]:
         """Every word gets the tag it had most often in training; an unknown word is O."""
         counts: dict[str, dict[str, int]] = {}
         for row in train:
@@ -164,7 +160,7 @@ class TokenClassification(Task):
                 seen[tag] = seen.get(tag, 0) + 1
         usual = {word: max(seen, key=lambda tag: seen[tag]) for word, seen in counts.items()}
         tags = [[usual.get(word, OUTSIDE) for word in row["tokens"]] for row in heldout]
-        return {"lookup": self.score(heldout, {"tags": tags})}
+        return {"lookup": {"tags": tags}}
 
 
 def tags_of(rows: Sequence[Row]) -> list[str]:

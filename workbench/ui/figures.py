@@ -19,7 +19,8 @@ THEMES = ("#0f7565", "#d98a1c", "#2563a8", "#b42318", "#a65fc4", "#7ba30f", "#e2
 FONT = 'Inter, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif'
 
 
-def _figure(height: int = 300, **layout: Any) -> go.Figure:
+def canvas(height: int = 300, **layout: Any) -> go.Figure:
+    """An empty figure in our look."""
     figure = go.Figure()
     figure.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
@@ -60,7 +61,7 @@ SEVERAL = (PINE, "#b3541e", "#3d5a98", "#8a3b7a", "#6b7a1e", "#444444")
 def curves(views: Sequence[RunView], what: str, words: Words) -> go.Figure:
     """One quantity of one run, or of several over one another, over steps. The loss is drawn raw (pale) and smoothed (strong) beside
     the held-out loss (points). A number that is none is a gap."""
-    figure = _figure(360)
+    figure = canvas(360)
     for place, view in enumerate(views):
         colour, name = SEVERAL[place % len(SEVERAL)], view.run.id if len(views) > 1 else ""
         if what == "loss":
@@ -103,7 +104,7 @@ def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Word
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str, words: Words) -> go.Figure:
     """Rows: the true label; columns: what the model said. One hue from 0; the number in every cell."""
-    figure = _figure(320, title={"text": title, "font": {"size": 14}, "x": 0})
+    figure = canvas(320, title={"text": title, "font": {"size": 14}, "x": 0})
     shown = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
     figure.add_heatmap(
         z=matrix, x=shown, y=shown, colorscale=[[0, "rgba(15,117,101,.04)"], [1, PINE]], showscale=False,
@@ -116,7 +117,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str
 
 def before_after(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None], str]]) -> go.Figure:
     """Grouped bars: one group per metric, one bar per (label, values, colour) row; before is hollow."""
-    figure = _figure(300, barmode="group")
+    figure = canvas(300, barmode="group")
     for label, values, colour in rows:
         hollow = colour == GREY
         figure.add_bar(
@@ -131,7 +132,7 @@ def before_after(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float 
 
 def counts(labels: Sequence[str], values: Sequence[int], height: int = 220) -> go.Figure:
     """Horizontal bars of counts, largest first, with the number at the end of each."""
-    figure = _figure(height)
+    figure = canvas(height)
     figure.add_bar(
         x=list(values), y=list(labels), orientation="h", marker={"color": PINE},
         texttemplate="%{x}", textposition="outside", cliponaxis=False,
@@ -143,7 +144,7 @@ def counts(labels: Sequence[str], values: Sequence[int], height: int = 220) -> g
 
 def histogram(edges: Sequence[float], values: Sequence[int], title: str) -> go.Figure:
     """A histogram from its edges (one more than values)."""
-    figure = _figure(220)
+    figure = canvas(220)
     middles = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
     figure.add_bar(x=middles, y=list(values), marker={"color": PINE})
     figure.update_layout(bargap=0.06)
@@ -153,7 +154,7 @@ def histogram(edges: Sequence[float], values: Sequence[int], title: str) -> go.F
 
 def probabilities(rows: Sequence[tuple[str, dict[str, float], str]]) -> go.Figure:
     """What a classifier thinks: bars per label for each (name, label → probability, colour)."""
-    figure = _figure(280, barmode="group")
+    figure = canvas(280, barmode="group")
     for name, chances, colour in rows:
         hollow = colour == GREY
         figure.add_bar(
@@ -172,7 +173,7 @@ def icicle(sums: dict[str, int], whole: str) -> go.Figure:
     paths = list(sums)
     labels = [path.rsplit(".", 1)[-1] or whole for path in paths]
     above = [path.rpartition(".")[0] if path else None for path in paths]
-    figure = _figure(320)
+    figure = canvas(320)
     figure.add_icicle(
         ids=[path or "·" for path in paths], labels=labels, values=[sums[path] for path in paths],
         parents=["" if parent is None else parent or "·" for parent in above], branchvalues="total",
@@ -193,7 +194,7 @@ def cut_histogram(edges: Sequence[float], values: Sequence[int], cut: Sequence[i
 
 def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
     """A map of rows (understand.Map), a colour per theme; the row itself on hover."""
-    figure = _figure(460, title={"text": title, "font": {"size": 14}, "x": 0})
+    figure = canvas(460, title={"text": title, "font": {"size": 14}, "x": 0})
     for number, name in enumerate(found.names):
         mine = [index for index, theme in enumerate(found.theme) if theme == number]
         told = [f"{found.places[index] + 1}: {_folded(texts[found.places[index]])}" for index in mine]
@@ -222,7 +223,7 @@ def with_interval(found: dict[str, Any]) -> str:
 
 def search_history(trials: Sequence[Any], words: Words) -> go.Figure:
     """The score of every trial, and the best so far; those that were ended early as marks on the axis."""
-    figure = _figure(320, title={"text": words("search_history"), "font": {"size": 14}, "x": 0})
+    figure = canvas(320, title={"text": words("search_history"), "font": {"size": 14}, "x": 0})
     done = [each for each in trials if each.goodness is not None]
     sign = 1 if done[0].goodness == done[0].score else -1
     best = itertools.accumulate((each.goodness for each in done), max)
@@ -243,7 +244,7 @@ def search_history(trials: Sequence[Any], words: Words) -> go.Figure:
 def parallel(trials: Sequence[Any], knobs: Sequence[Any], labels: dict[str, str], words: Words) -> go.Figure:
     """A line per finished trial through its settings and its score; the better, the darker."""
     done = [each for each in trials if each.goodness is not None]
-    figure = _figure(320, title={"text": words("search_parallel"), "font": {"size": 14}, "x": 0})
+    figure = canvas(320, title={"text": words("search_parallel"), "font": {"size": 14}, "x": 0})
     axes = [_axis(knob, [each.values.get(knob.path) for each in done], labels[knob.path]) for knob in knobs]
     axes.append({"label": words("search_score"), "values": [each.score for each in done]})
     colours = [[0, "#d8d2c6"], [0.5, "#6fb0a4"], [1, PINE]]
@@ -268,7 +269,7 @@ def _axis(knob: Any, values: Sequence[Any], label: str) -> dict[str, Any]:
 def importance(weights: dict[str, float], count: int, words: Words) -> go.Figure:
     """How much of the differences each setting explains, the largest on top; `count` trials tell it."""
     title = words("search_importance") if count >= 20 else words("search_rough", n=count)
-    figure = _figure(320, title={"text": title, "font": {"size": 14}, "x": 0})
+    figure = canvas(320, title={"text": title, "font": {"size": 14}, "x": 0})
     figure.add_bar(
         x=list(weights.values()), y=list(weights), orientation="h", marker={"color": PINE},
         texttemplate="%{x:.0%}", textposition="outside", cliponaxis=False,
@@ -280,7 +281,7 @@ def importance(weights: dict[str, float], count: int, words: Words) -> go.Figure
 
 def contest(rows: Sequence[dict[str, Any]], words: Words) -> go.Figure:
     """Methods by what they train and what they reach, with intervals; the model as it was as a line."""
-    figure = _figure(380, title={"text": words("shootout_plot"), "font": {"size": 14}, "x": 0})
+    figure = canvas(380, title={"text": words("shootout_plot"), "font": {"size": 14}, "x": 0})
     spans = [row.get("interval") or (row["score"], row["score"]) for row in rows]
     figure.add_scatter(
         x=[row["trainable"] for row in rows], y=[row["score"] for row in rows], mode="markers+text", marker={"size": 11, "color": PINE},
