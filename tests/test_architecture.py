@@ -17,7 +17,7 @@ LAYERS = [
     {"core"}, {"data", "models"}, {"methods", "tasks", "metrics"}, {"engine", "serve"}, {"starter", "learn"},
     {"ui", "cli", "commands", "commands_ahead", "commands_data"},
 ]  # fmt: skip
-SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "data/modes", "ui/tabs")
+SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "data/modes", "ui/tabs", "engine/export")
 
 
 def tree(path: Path) -> ast.Module:
