@@ -19,7 +19,7 @@ LAYERS = [
     {"core"}, {"data", "models"}, {"methods", "tasks", "metrics"}, {"engine", "serve"}, {"starter", "learn"},
     {"ui", "cli", "commands", "commands_ahead", "commands_data"},
 ]  # fmt: skip
-SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "data/modes", "ui/tabs")
+SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "data/modes", "ui/tabs", "engine/export")
 
 
 @cache

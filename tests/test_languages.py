@@ -19,6 +19,7 @@ from workbench.core.run import STATUS
 from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.data.step import CLEANING
+from workbench.engine.taking import EXPORTS
 from workbench.ui.words import catalogue
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -30,12 +31,12 @@ def every_text() -> dict[str, Text]:
     """All words a person can see that are declared as data: the page's, every knob's, task's, method's, metric's."""
     found = dict(catalogue())
     sections = [field.annotation for field in Recipe.model_fields.values()]
-    sections += [entry.section for entry in [*TASKS.all(), *METHODS.all(), *CLEANING.all()]]
+    sections += [entry.section for entry in [*TASKS.all(), *METHODS.all(), *CLEANING.all(), *EXPORTS.all()]]
     for section in [item for item in sections if hasattr(item, "model_fields")]:
         for name, (_, made) in knobs(section).items():
             found |= {f"{section.__name__}.{name}": made.label, f"{section.__name__}.{name}.help": made.help}
             found |= {f"{section.__name__}.{name}={value}": text for value, text in made.choices}
-    for entry in [*TASKS.all(), *METHODS.all(), *METRICS.all(), *all_presets(), *CLEANING.all()]:
+    for entry in [*TASKS.all(), *METHODS.all(), *METRICS.all(), *all_presets(), *CLEANING.all(), *EXPORTS.all()]:
         found |= {f"{entry.kind}": entry.label, f"{entry.kind}.help": entry.help}
     for task in TASKS.all():
         for role in task.roles:

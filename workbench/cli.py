@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("target", metavar="RUN|MODEL")
     serve.add_argument("--port", type=int, default=8000)
     listing = verbs.add_parser("list", help="what there is to choose from")
-    listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models"])
+    listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
     verbs.add_parser("doctor", help="what this machine has")

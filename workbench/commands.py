@@ -183,11 +183,12 @@ def listing(workspace: Workspace, arguments: Arguments) -> int:
     from workbench.core.metric import METRICS
     from workbench.core.task import TASKS
     from workbench.data.step import CLEANING
+    from workbench.engine.taking import EXPORTS
     from workbench.models.catalog import STARTERS
 
     kinds: dict[str, Any] = {
         "tasks": TASKS.all, "methods": METHODS.all, "metrics": METRICS.all,
-        "cleaning": CLEANING.all, "presets": preset.all_presets, "models": lambda: STARTERS,
+        "cleaning": CLEANING.all, "presets": preset.all_presets, "models": lambda: STARTERS, "exports": EXPORTS.all,
     }  # fmt: skip
     out(
         [{"kind": item.kind, "label": {"en": item.label.en, "zh": item.label.zh}} for item in kinds[arguments.what]()],

@@ -1,4 +1,5 @@
-"""The verbs that take a run elsewhere: export writes a job file, join is what the job file calls on every machine."""
+"""The verbs that take a run elsewhere: export takes what it learned away, or writes a job file; join is what the job file calls on every
+machine."""
 
 from __future__ import annotations
 
@@ -9,18 +10,56 @@ from pathlib import Path
 from typing import Any
 
 from workbench.commands import out, target
-from workbench.core import preset, recipe
+from workbench.core import preset, recipe, run
+from workbench.core.errors import UserError, shorten
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
+from workbench.core.text import Text, terminal_lang
 from workbench.core.workspace import Workspace
 
 Arguments = argparse.Namespace
 
 
 def export(workspace: Workspace, arguments: Arguments) -> int:
+    """What a run learned in another form, or a job file that does it elsewhere."""
+    from workbench.engine.taking import EXPORTS
+    from workbench.engine.target import TARGETS
+
+    if arguments.to in EXPORTS.kinds():
+        return _taken(workspace, arguments)
+    if arguments.to not in TARGETS.kinds():
+        raise _no_target(arguments.to, [*EXPORTS.kinds(), *TARGETS.kinds()])
+    return _job(workspace, arguments)
+
+
+def _no_target(name: str, kinds: list[str]) -> UserError:
+    choices = ", ".join(kinds)
+    return UserError(
+        f"There is no export target called “{shorten(name)}”. Choose one of: {choices}.",
+        f"没有名为“{shorten(name)}”的导出目标。可选：{choices}。",
+        field="--to",
+    )
+
+
+def _taken(workspace: Workspace, arguments: Arguments) -> int:
+    """Write, check, and say what the check found; 1 when the export is broken."""
+    from workbench.engine.taking import take, wish
+
+    found = run.find(workspace, arguments.source)
+    done = take(workspace, wish(workspace, found, arguments.to, recipe.settings(arguments.settings), arguments.out))
+    sentence = Text(done["sentence"]["en"], done["sentence"]["zh"])
+    if not arguments.json:
+        print(sentence.say(terminal_lang()))
+    out({key: done[key] for key in ("run", "to", "word", "folder", "bytes")} if not arguments.json else done, arguments)
+    return 1 if done["word"] == "broken" else 0
+
+
+def _job(workspace: Workspace, arguments: Arguments) -> int:
     """A job file and the recipe beside it; the recipe is checked as if it were to run here."""
     from workbench.engine.target import TARGETS, Job, Size, checked, sized, write
 
+    if arguments.out is None:
+        raise UserError("--out: name the job file to write.", "--out：请给出要写入的任务文件名。", field="--out")
     to = TARGETS.get(arguments.to)
     given = Size(arguments.processes, arguments.machines, arguments.hours, arguments.partition)
     wanted, size = sized(_recipe(workspace, arguments), given)
@@ -54,11 +93,17 @@ def join(workspace: Workspace, arguments: Arguments) -> int:
 
 def options(verbs: Any) -> None:
     """What both verbs take."""
-    export_verb = verbs.add_parser("export", help="a job file for a cluster: slurm, skypilot, kubernetes")
+    export_verb = verbs.add_parser(
+        "export", help="take a run away: a model, files, a script; or a job file for a cluster"
+    )
     export_verb.add_argument("source", metavar="RUN|RECIPE.yaml|PRESET")
-    export_verb.add_argument("--to", required=True, metavar="TARGET", help="slurm, skypilot, kubernetes …")
-    export_verb.add_argument("--out", required=True, type=Path, metavar="FILE")
-    export_verb.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings")
+    export_verb.add_argument(
+        "--to", required=True, metavar="TARGET", help="adapter, merged, gguf, onnx, script, slurm … (`list exports`)"
+    )
+    export_verb.add_argument(
+        "--out", default=None, type=Path, metavar="DIR|FILE", help="a folder; for a job file its name"
+    )
+    export_verb.add_argument("--set", action="append", default=[], metavar="key=value", dest="settings", help="of the target, or of a job's recipe")  # fmt: skip
     export_verb.add_argument("--processes", type=int, default=0, help="on each machine; 0 is what the recipe says")
     export_verb.add_argument("--machines", type=int, default=0, help="0 is what the recipe says")
     export_verb.add_argument("--hours", type=float, default=24.0, help="time limit")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from workbench.core.errors import UserError, shorten
@@ -17,6 +17,15 @@ class Section(BaseModel):
     """A frozen part of a recipe. Unknown keys and values out of bounds are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @field_validator("*")
+    @classmethod
+    def _one_of(cls, value: Any, info: ValidationInfo) -> Any:
+        """A value that is none of its choices is out of bounds, as a number above its limit is."""
+        made = knob_of(cls.model_fields[str(info.field_name)])
+        if made and made.choices and value not in [choice for choice, _ in made.choices]:
+            raise ValueError("no such choice")
+        return value
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ class Method(ABC):
     unmergeable: ClassVar[Text | None] = None
     """Why the result cannot become one plain model, if it cannot."""
 
+    quantised: ClassVar[bool] = False
+    """Whether the base is held in a few bits while it trains: such a result is merged onto the base in full precision."""
+
     @property
     def adapter(self) -> bool:
         """True when base and tuned are one loaded model, the adapter on or off."""

@@ -205,9 +205,10 @@ def read(path: Path) -> Recipe:
     return parse(values)
 
 
-def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
-    """Apply `key=value` settings of the command line (values are read as YAML)."""
-    for setting in settings:
+def settings(given: Sequence[str]) -> dict[str, Any]:
+    """`key=value` settings of the command line; values are read as YAML."""
+    found = {}
+    for setting in given:
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise UserError(
@@ -215,8 +216,14 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
                 f"--set {shorten(setting)}：请写成 key=value，例如 training.learning_rate=2e-4。",
             )
         try:
-            value = yaml.safe_load(text)
+            found[key] = yaml.safe_load(text)
         except yaml.YAMLError:
-            value = text
-        recipe = recipe.replace({key: value})
+            found[key] = text
+    return found
+
+
+def with_settings(recipe: Recipe, given: Sequence[str]) -> Recipe:
+    """Apply `key=value` settings, one after the other."""
+    for setting in given:
+        recipe = recipe.replace(settings([setting]))
     return recipe

@@ -1,7 +1,8 @@
-"""The model card: result/README.md, short, in both languages, with the figures of the report."""
+"""The model card: result/README.md, short, in both languages, with the figures of the report, for people and (as model-index) for the Hub."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,9 +22,14 @@ def write_card(run: Run, report: dict[str, Any]) -> None:
     write_text(run.result / "README.md", card(run, report))
 
 
-def card(run: Run, report: dict[str, Any]) -> str:
-    """Front matter, verdict, figures, how it was made."""
-    front = yaml.safe_dump(_front(run), allow_unicode=True, sort_keys=False)
+def written(run: Run, usage: str, merged: bool = False) -> str:
+    """The card of an export: with how it is loaded; `merged` where it is a whole model."""
+    return card(run, run.report, usage, merged)
+
+
+def card(run: Run, report: dict[str, Any] | None, usage: str = "", merged: bool = False) -> str:
+    """Front matter, verdict, figures, how it is loaded, how it was made. A run that was stopped has no figures."""
+    front = yaml.safe_dump(_front(run, report, merged), allow_unicode=True, sort_keys=False)
     recipe = run.recipe
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
     made = yaml.safe_dump(recipe.dump(), allow_unicode=True, sort_keys=False)
@@ -33,26 +39,50 @@ def card(run: Run, report: dict[str, Any]) -> str:
             f"# {recipe.name or run.id}",
             f"{task.label.en} · {method.label.en} · base model `{recipe.model.id}` · dataset `{recipe.data.dataset}`",
             f"{task.label.zh} · {method.label.zh} · 基础模型 `{recipe.model.id}` · 数据集 `{recipe.data.dataset}`",
-            f"\n{report['verdict']['en']}\n\n{report['verdict']['zh']}\n",
-            _figures(report),
-            "\nMeasured on held-out rows of the same dataset; other texts may fare worse.",
-            "以上数字来自同一数据集的留出行；换成别的文本，效果可能更差。",
+            *(_told(report) if report else ()),
+            *([f"\n## Load it · 加载\n\n{usage}"] if usage else ()),
             f"\n## Recipe · 配方\n\n```yaml\n{made}```\n",
         ]
     )
 
 
-def _front(run: Run) -> dict[str, Any]:
+def _told(report: dict[str, Any]) -> list[str]:
+    return [
+        f"\n{report['verdict']['en']}\n\n{report['verdict']['zh']}\n",
+        _figures(report),
+        "\nMeasured on held-out rows of the same dataset; other texts may fare worse.",
+        "以上数字来自同一数据集的留出行；换成别的文本，效果可能更差。",
+    ]
+
+
+def _front(run: Run, report: dict[str, Any] | None, merged: bool) -> dict[str, Any]:
     recipe = run.recipe
-    adapter = METHODS.get(recipe.method.kind).adapter
+    adapter = METHODS.get(recipe.method.kind).adapter and not merged
     task = TASKS.get(recipe.task.kind)
     base = recipe.model.id if not recipe.model.id.startswith(("/", "~", ".")) else recipe.model.id.rsplit("/", 1)[-1]
+    index = {"model-index": [_index(run, report, task)]} if report else {}
     return {
         "base_model": base,
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": PIPELINES.get(task.kind, task.kind),
         "tags": ["finetune-workbench", recipe.task.kind, recipe.method.kind],
+        **index,
     }
+
+
+def _index(run: Run, report: dict[str, Any], task: Any) -> dict[str, Any]:
+    """Results as the Hub reads them: one entry per metric after tuning."""
+    data = run.recipe.data.dataset
+    metrics = [{"type": name, "value": value, "name": METRICS.get(name).label.en} for name, value in report["after"].items()]  # fmt: skip
+    found = {"task": {"type": PIPELINES.get(task.kind, task.kind), "name": task.label.en}, "dataset": {"type": data, "name": data, "split": "held-out"}, "metrics": metrics}  # fmt: skip
+    return {"name": run.recipe.name or run.id, "results": [found]}
+
+
+def figures_of(path: Path) -> dict[str, float]:
+    """The figures a card tells the Hub, by metric."""
+    front = yaml.safe_load(path.read_text(encoding="utf-8").split("---\n")[1])
+    results = [result for model in front.get("model-index", ()) for result in model["results"]]
+    return {metric["type"]: metric["value"] for result in results for metric in result["metrics"]}
 
 
 def _figures(report: dict[str, Any]) -> str:

@@ -54,6 +54,7 @@ class QLora(PeftMethod):
     section = QLoraSection
     suggests = {"training.learning_rate": 2e-4}
     conv1d = False
+    quantised = True
     unmergeable = Text(
         "The base is held in 4 bits; load it in full precision with this adapter, then merge.",
         "基座以 4 位存储；请以全精度加载基座和此适配器后再合并。",

@@ -53,7 +53,7 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     model.fresh_parameters = _fresh_names(info)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(folder).pad_token_id
-    if "quantization_config" in options:
+    if getattr(model, "hf_quantizer", None) is not None:
         return _trainable_later(model)
     return model if "device_map" in options else model.to(device)
 
@@ -92,14 +92,20 @@ def save_tuned(run: Run, model: Any, tokenizer: Any, options: dict[str, Any], fo
         )
 
 
+def save_whole(model: Any, tokenizer: Any, folder: Path) -> None:
+    """A plain model as transformers writes it: safetensors, config, tokenizer."""
+    model.save_pretrained(str(folder), max_shard_size="5GB")
+    tokenizer.save_pretrained(str(folder))
+
+
 def fresh_tensors(base: Any) -> dict[str, Any]:
     """Randomly initialised parameters that the adapter left untouched: without them a reload would roll the dice again."""
     wanted, state = set(getattr(base, "fresh_parameters", ())), base.state_dict()
     return {name: state[name] for name in wanted if name in state}
 
 
-def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "fp32") -> Any:
-    """The tuned model of a run, ready to answer."""
+def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "fp32", full: bool = False) -> Any:
+    """The tuned model of a run, ready to answer; `full`: on the base in full precision, though it was trained on a quantised one."""
     if not run.tuned.is_dir():
         raise UserError(
             f"{run.id} has no tuned model yet: it is {run.status}. Choose a finished run.",
@@ -110,7 +116,8 @@ def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "f
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
     if method.stores == "model":
         return load_model(run.tuned, task, options, device, dtype).eval()
-    base = load_model(base_folder, task, {**options, **method.loading(recipe.method)}, device, dtype)
+    asked = {} if full else method.loading(recipe.method)
+    base = load_model(base_folder, task, {**options, **asked}, device, dtype)
     applied = _adapted(run, base, device) if method.adapter else method.apply(base, task, recipe.method)
     return method.restore(applied, run.tuned).eval()
 
@@ -124,13 +131,19 @@ def load_options(run: Run) -> dict[str, Any]:
 
 
 def _adapted(run: Run, base: Any, device: str) -> Any:
-    from peft import PeftModel
     from safetensors.torch import load_file
 
     if (run.tuned / FRESH).is_file():
         base.load_state_dict(load_file(str(run.tuned / FRESH)), strict=False)
-    made = PeftModel.from_pretrained(base, str(run.tuned), use_safetensors=True).eval()
+    made = with_adapter(base, run.tuned)
     return made if getattr(base, "is_loaded_in_4bit", False) else made.to(device)
+
+
+def with_adapter(base: Any, folder: Path) -> Any:
+    """A base under an adapter, as plain PEFT loads it from its folder."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(base, str(folder), use_safetensors=True).eval()
 
 
 def tuned_tokenizer(run: Run) -> Any:
