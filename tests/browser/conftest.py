@@ -56,8 +56,9 @@ class Workbench:
             "--workspace",
             str(self.workspace.root),
         ]
+        env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # as a person starts it
         with (self.workspace.root / "ui.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.extra}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env={**env, **self.extra}, stdout=log, stderr=log)
         for _ in range(600):
             try:
                 urllib.request.urlopen(self.url + "/health", timeout=5).close()  # noqa: S310

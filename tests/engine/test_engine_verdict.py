@@ -9,7 +9,7 @@ import pytest
 
 from workbench.core.metric import METRICS
 from workbench.engine.interval import reach, wilson
-from workbench.engine.paired import Compared, compare, holm, mcnemar, newcombe
+from workbench.engine.paired import Compared, by_chance, compare, holm, mcnemar, newcombe
 from workbench.engine.power import smallest, votes
 from workbench.engine.verdict import BETTER, SAME, UNCLEAR, WORSE, Found, outcome, verdict
 
@@ -163,3 +163,11 @@ def test_the_baseline_stands_beside_and_is_tested_too() -> None:
 def test_what_a_metric_without_direction_says_is_never_a_verdict() -> None:
     assert not METRICS.get("answer_length").directed
     assert outcome(METRICS.get("accuracy"), None) == UNCLEAR
+
+
+def test_the_goodness_of_rows_alone_tells_chance_too() -> None:
+    rows = [float(index % 7) for index in range(60)]
+    assert by_chance(rows, rows) == 1.0
+    assert by_chance(rows, [value + 0.5 for value in rows]) < 0.001
+    assert by_chance(rows, [value + (-1) ** index for index, value in enumerate(rows)]) > 0.5
+    assert by_chance([1.0, 0.0], [0.0, 1.0]) == mcnemar(1, 1)

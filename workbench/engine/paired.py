@@ -81,6 +81,18 @@ def _shares(one: Any, other: Any) -> Compared:
     return Compared(gap, chance, "McNemar mid-p", newcombe(both, gained, lost, count), seen, count, count < ROUGH_SHARE)
 
 
+def by_chance(before: Sequence[float], after: Sequence[float]) -> float:
+    """How likely chance alone makes a difference as large between the goodness of the same rows, one by one."""
+    one, other = np.asarray(before, float)[:, None], np.asarray(after, float)[:, None]
+    if np.array_equal(one, other) or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return 1.0
+    if np.isin((one, other), (0.0, 1.0)).all():
+        return mcnemar(int(np.sum(other > one)), int(np.sum(one > other)))
+    shift = abs(float(np.sum(other - one)))
+    tosses = np.concatenate([(new - old)[:, 0] for old, new in swapped(one, other, many(SWAPS, len(one)))])
+    return float((np.sum(np.abs(tosses) >= shift - TINY) + 1) / (len(tosses) + 1))
+
+
 def mcnemar(gained: int, lost: int) -> float:
     """Two-sided mid-p of `gained` rows turned right against `lost` rows turned wrong."""
     total, fewer = gained + lost, min(gained, lost)

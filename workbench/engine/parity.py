@@ -16,9 +16,10 @@ from workbench.core.files import read_json, write_json
 from workbench.core.metric import METRICS
 from workbench.core.task import learned
 from workbench.core.text import Text
+from workbench.engine.paired import by_chance
 from workbench.engine.source import Source
 from workbench.engine.taking import REFERENCE, WORDS, Export
-from workbench.engine.verdict import LEVEL, chance
+from workbench.engine.verdict import LEVEL
 
 PROMPTS, PLACES, ANSWERED, NEW = 20, 8, 8, 24
 """Prompts compared, positions of each whose logits are kept, prompts answered in words, and tokens of an answer."""
@@ -175,7 +176,7 @@ def _share(old: list[str], new: list[str]) -> float:
 
 
 def _p(old: list[float], new: list[float]) -> float:
-    return chance(old, new) if len(old) == len(new) and old else 1.0
+    return by_chance(old, new) if len(old) == len(new) and old else 1.0
 
 
 def judged(facts: dict[str, Any]) -> dict[str, Any]:

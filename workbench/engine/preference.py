@@ -47,7 +47,7 @@ def build(session: Any, settings: Settings, rows: Sequence[Row], held: Sequence[
 
 def _count(session: Any, given: int, kept: int) -> None:
     """TRL leaves pairs out that are longer than the limit (a reward must read the whole answer); that is said."""
-    from workbench.engine.session import nothing_left
+    from workbench.engine.tokens import nothing_left
 
     if not kept:
         raise nothing_left(session.recipe)

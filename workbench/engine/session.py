@@ -166,22 +166,11 @@ def encode(session: Session) -> None:
     for note in session.train.notes:
         stage.note(note)
     if not session.train.inputs:
-        raise nothing_left(session.recipe)
+        raise tokens.nothing_left(session.recipe)
     count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
     stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=count)
     stage.write("sample", tokens=shown(session.train.inputs[0], session.tokenizer))
-
-
-def nothing_left(recipe: Recipe) -> Exception:
-    """No row has anything to learn within the maximum length."""
-    from workbench.core.errors import UserError
-
-    return UserError(
-        f"task.max_length: within {recipe.task.max_length} tokens no row has an answer to learn; raise it.",
-        f"task.max_length：前 {recipe.task.max_length} 个词元内没有可学习的回答；请调大。",
-        field="task.max_length",
-    )
 
 
 def shown(row: dict[str, Any], tokenizer: Any) -> list[list[Any]]:

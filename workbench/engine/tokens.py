@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
+from workbench.core.recipe import Recipe
 from workbench.core.task import Encoded, Row
 from workbench.core.text import Text
 
@@ -81,3 +83,12 @@ def _write(folder: Path, key: str, made: Encoded) -> None:
             old.with_suffix(".parquet").unlink(missing_ok=True)
     except (OSError, pyarrow.ArrowException):
         (folder / f"{key}.json").unlink(missing_ok=True)
+
+
+def nothing_left(recipe: Recipe) -> UserError:
+    """No row has anything to learn within the maximum length."""
+    return UserError(
+        f"task.max_length: within {recipe.task.max_length} tokens no row has an answer to learn; raise it.",
+        f"task.max_length：前 {recipe.task.max_length} 个词元内没有可学习的回答；请调大。",
+        field="task.max_length",
+    )
