@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
+from workbench import ASSETS
 from workbench.core.errors import UserError
+from workbench.core.files import sha256
 from workbench.core.workspace import Workspace
-from workbench.data import clean, library, nearby
+from workbench.data import clean, exchange, frame, library, nearby
 from workbench.data.export import export
-from workbench.data.step import CLEANING, View, replay
+from workbench.data.history import History
+from workbench.data.step import CLEANING, View, checked, replay
 from workbench.data.table import Table
 
 VIEW = View(["text", "label", "split"], {"text": "text", "label": "label", "split": "split"})
@@ -25,8 +30,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "template": {"template": "{label}: {text}", "into": "text"},
     "expression": {"expression": "length(text) < 15"},
     "split_column": {"column": "text", "separator": " ", "into": "first, rest"},
+    "token_bounds": {"model": "lumo", "shortest": 3},
 }
 """Steps that do nothing without a setting."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a step looks for models when it is not told of a workspace."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "w"))
 
 
 def rows(*texts: str, label: str = "good", split: str = "train") -> list[dict[str, Any]]:
@@ -269,6 +281,47 @@ def test_lengths_and_languages_are_bounded() -> None:
         "12345",
     ]
     assert "short" in [row["text"] for row in after("language_filter", given, keep="latin")]
+
+
+def test_tokens_are_bounded_by_the_tokenizer_that_is_named() -> None:
+    given = rows(
+        "no", "a good film", "这部电影很好看，值得再看一遍", "a much longer text about a film that nobody has seen"
+    )
+    tokenizer = Tokenizer.from_file(str(ASSETS / "models" / "lumo" / "tokenizer.json"))
+    counts = [len(tokenizer.encode(row["text"]).ids) for row in given]
+    assert counts == sorted(set(counts))
+    step = {"kind": "token_bounds", "model": "lumo", "shortest": counts[1], "longest": counts[2]}
+    kept, (effect,) = replay(given, VIEW, [step])
+    assert kept == given[1:3]
+    assert [example["reason"].zh for example in effect.examples] == [f"{counts[0]} 个词元", f"{counts[3]} 个词元"]
+    assert effect.step["sha256"] == sha256(ASSETS / "models" / "lumo" / "tokenizer.json")
+
+
+def test_a_replay_asks_for_the_same_tokenizer(workspace: Workspace, saved: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(ASSETS / "models" / "lumo", folder)
+    history = History(workspace, "films")
+    step = history.step({"kind": "token_bounds", "model": str(folder), "shortest": 3}).step
+    log = exchange.exported(history)
+    history.undo()
+    assert exchange.replayed(history, log, dry=True)["same"]
+    code = frame._call("token_bounds", checked(step)[1])
+    assert f"model={str(folder)!r}, shortest=3, sha256={step['sha256']!r}" in code
+    (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text() + "\n")
+    (other,) = exchange.replayed(history, log, dry=True)["entries"]
+    assert (other["ok"], "not the one here" in other["en"], "与本机的不同" in other["zh"]) == (False, True, True)
+    shutil.rmtree(folder)
+    (gone,) = clean.dry_run(saved, [step], workspace)
+    assert (gone["ok"], "no such folder" in gone["en"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("", "whose tokenizer"), ("some/model", "not on this machine"), ("no such", "not a model"), ("/", "config.json")],
+)
+def test_a_model_that_cannot_count_is_told(workspace: Workspace, saved: Any, model: str, said: str) -> None:
+    (told,) = clean.dry_run(saved, [{"kind": "token_bounds", "model": model}], workspace)
+    assert said in told["en"]
 
 
 SAID = {
