@@ -16,8 +16,8 @@ import pytest
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
-from workbench.data import bulk, intake, library
-from workbench.data.readers import parquet
+from workbench.data import bulk, delimited, intake, library
+from workbench.data.readers import parquet, read_head
 
 Put = Callable[..., Path]
 ROWS = [
@@ -74,6 +74,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(bulk, "LARGE", 1)
         monkeypatch.setattr(bulk, "HEAD", 4000)
         monkeypatch.setattr(bulk, "BLOCK", 3000)
+        monkeypatch.setattr(delimited, "BATCH", 60)
         monkeypatch.setattr(parquet, "FIRST", 150)
         monkeypatch.setattr(parquet, "BATCH", 70)
 
@@ -144,6 +145,84 @@ def test_parquet_in_pieces_as_whole(
     alike(pieces, whole)
     assert [item.line for item in pieces.refused] == ([] if kind == "turns" else [21, 351])
     assert [row["label"] for row in pieces.dataset.rows() if row["text"] == "row 390"] == [None]
+
+
+def table_of(separator: str, *extra: str, at: int = 300, head: bool = True) -> str:
+    """Rows with quotes, separators and line breaks in their values, and something else at a place."""
+    rows = [
+        separator.join(
+            [str(n), f'"a ""{n}"" day{separator} 好{chr(10)}and more"' if n % 3 else f"plain {n}", "yn"[n % 2]]
+        )
+        for n in range(400)
+    ]
+    return (
+        "\n".join([*([separator.join(["id", "text", "label"])] if head else []), *rows[:at], *extra, *rows[at:]]) + "\n"
+    )
+
+
+TABLES: dict[str, str] = {
+    "plain": table_of(","),
+    "semicolons": table_of(";"),
+    "bars": table_of("|"),
+    "no header": table_of(",", head=False),
+    "no last line end": table_of(",").rstrip(),
+    "windows": table_of(",").replace("\n", "\r\n"),
+    "old mac": table_of(",").replace("\n", "\r"),
+    "too many and too few values": table_of(",", "1,2", "", '7,"a\n\nb",y,4', "   ", ""),
+    "blank rows": table_of(",", "", ",,", " , ,", "", '5," ",y'),
+    "a stray quote": table_of(",", '9,"an open one,y', "10,fine,n"),
+    "a quote in a value": table_of(",", '9,"a "good" day",y'),
+    "backslashes": table_of(",", '9,"a \\"good\\" day, really",y'),
+    "backslashes and a stray quote": table_of(",", '9,"a \\"good\\" day",y', '9,"an "open one,y'),
+    "tabs": table_of("\t"),
+    "tabs and raw quotes": "".join(f"{n}\t{chr(34) if n > 290 else ''}said {n}\t{'yn'[n % 2]}\n" for n in range(400)),
+    "one column": "".join(f"it is day {n}\n" for n in range(600)),
+    "half a character": table_of(",", "9,\udcff,y"),
+    "a nul": table_of(",", "9,a\0b,y"),
+    "doubled names": table_of(",").replace("id,text,label", "text,text,label", 1),
+}
+
+
+WRITTEN = [
+    (name, encoding)
+    for name in TABLES
+    for encoding in ("utf-8", "utf-8-sig", "gb18030", "utf-16-le")
+    if encoding.startswith("utf-8") or name not in ("half a character", "a nul")  # told otherwise there
+]
+
+
+@pytest.mark.parametrize(("name", "encoding"), WRITTEN)
+def test_a_table_in_pieces_as_whole(
+    workspace: Workspace, put: Put, small_pieces: Callable[[], None], name: str, encoding: str
+) -> None:
+    path = put("rows.tsv" if "tab" in name else "rows.csv", TABLES[name].encode(encoding, "surrogateescape"))
+    whole = intake.import_file(workspace, path, "whole")
+    small_pieces()
+    pieces = intake.import_file(workspace, path, "pieces")
+    alike(pieces, whole)
+    assert [item.raw for item in pieces.refused] == [item.raw for item in whole.refused]
+    assert pieces.dataset.meta["rows"] > 390
+
+
+def test_the_first_rows_of_a_large_table_end_with_a_whole_one(put: Put, small_pieces: Callable[[], None]) -> None:
+    path = put("rows.csv", table_of(","))
+    small_pieces()
+    table, reader = read_head(path)
+    assert (table.refused, reader and reader.kind) == ([], "csv")
+    assert 50 < len(table.rows) < 300
+    assert all(row["text"].endswith(("and more", row["id"])) for row in table.rows)
+
+
+def test_a_table_is_stopped_while_its_quotes_are_counted(
+    workspace: Workspace, put: Put, small_pieces: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pieces()
+    monkeypatch.setattr(delimited, "BATCH", 50)
+    steps = intake.importing(workspace, put("rows.tsv", table_of("\t")), "mine")
+    next(steps)
+    steps.close()
+    assert not library.versions(workspace, "mine")
+    assert [path.name for path in workspace.datasets.iterdir() if path.name != "mine"] == []
 
 
 def test_a_parquet_file_that_was_cut_or_has_a_huge_cell_is_one_sentence(

@@ -53,7 +53,7 @@ class Lines:
         decoder = (
             None if self.encoding.startswith("utf-8") else codecs.getincrementaldecoder(self.encoding)("workbench-mark")
         )
-        rest, passing = b"", False
+        rest, passing, self.done = b"", False, 0
         with self.path.open("rb") as file:
             while raw := file.read(BLOCK):
                 first, self.done = self.done == 0, self.done + len(raw)
