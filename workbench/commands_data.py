@@ -62,12 +62,12 @@ def _clean(workspace: Workspace, arguments: Arguments) -> int:
         return 0
     if arguments.steps is None:
         raise UserError("Say which steps: --steps FILE.json.", "请用 --steps FILE.json 指明步骤。", field="steps")
-    steps = clean.read_steps(arguments.steps)
+    steps, at_hand = clean.read_steps(arguments.steps), clean.at_hand(workspace, arguments.path, arguments.version)
     if arguments.dry_run:
-        told = clean.dry_run(clean.at_hand(workspace, arguments.path, arguments.version), steps)
+        told = clean.dry_run(at_hand, steps, workspace)
         out(told, arguments)
         return 0 if all(step["ok"] for step in told) else 2
-    cleaned = clean.try_out(clean.at_hand(workspace, arguments.path, arguments.version), steps)
+    cleaned = clean.try_out(at_hand, steps, workspace)
     saved = clean.keep(workspace, cleaned, arguments.name or "")
     effects = [effect.facts() for effect in cleaned.effects]
     out({"dataset": saved.name, "version": saved.version, "rows": saved.meta["rows"], "steps": effects}, arguments)

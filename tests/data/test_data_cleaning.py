@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
+from workbench import ASSETS
 from workbench.core.errors import UserError
+from workbench.core.files import sha256
 from workbench.core.workspace import Workspace
-from workbench.data import clean, library, nearby
+from workbench.data import clean, exchange, frame, library, nearby
+from workbench.data.cleaning import word_list
 from workbench.data.export import export
-from workbench.data.step import CLEANING, View, replay
+from workbench.data.history import History
+from workbench.data.step import CLEANING, View, checked, replay
 from workbench.data.table import Table
 
 VIEW = View(["text", "label", "split"], {"text": "text", "label": "label", "split": "split"})
@@ -25,8 +31,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "template": {"template": "{label}: {text}", "into": "text"},
     "expression": {"expression": "length(text) < 15"},
     "split_column": {"column": "text", "separator": " ", "into": "first, rest"},
+    "token_bounds": {"model": "lumo", "shortest": 3},
 }
 """Steps that do nothing without a setting."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a step looks for models when it is not told of a workspace."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "w"))
 
 
 def rows(*texts: str, label: str = "good", split: str = "train") -> list[dict[str, Any]]:
@@ -271,6 +284,47 @@ def test_lengths_and_languages_are_bounded() -> None:
     assert "short" in [row["text"] for row in after("language_filter", given, keep="latin")]
 
 
+def test_tokens_are_bounded_by_the_tokenizer_that_is_named() -> None:
+    given = rows(
+        "no", "a good film", "这部电影很好看，值得再看一遍", "a much longer text about a film that nobody has seen"
+    )
+    tokenizer = Tokenizer.from_file(str(ASSETS / "models" / "lumo" / "tokenizer.json"))
+    counts = [len(tokenizer.encode(row["text"]).ids) for row in given]
+    assert counts == sorted(set(counts))
+    step = {"kind": "token_bounds", "model": "lumo", "shortest": counts[1], "longest": counts[2]}
+    kept, (effect,) = replay(given, VIEW, [step])
+    assert kept == given[1:3]
+    assert [example["reason"].zh for example in effect.examples] == [f"{counts[0]} 个词元", f"{counts[3]} 个词元"]
+    assert effect.step["sha256"] == sha256(ASSETS / "models" / "lumo" / "tokenizer.json")
+
+
+def test_a_replay_asks_for_the_same_tokenizer(workspace: Workspace, saved: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(ASSETS / "models" / "lumo", folder)
+    history = History(workspace, "films")
+    step = history.step({"kind": "token_bounds", "model": str(folder), "shortest": 3}).step
+    log = exchange.exported(history)
+    history.undo()
+    assert exchange.replayed(history, log, dry=True)["same"]
+    code = frame._call("token_bounds", checked(step)[1])
+    assert f"model={str(folder)!r}, shortest=3, sha256={step['sha256']!r}" in code
+    (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text() + "\n")
+    (other,) = exchange.replayed(history, log, dry=True)["entries"]
+    assert (other["ok"], "not the one here" in other["en"], "与本机的不同" in other["zh"]) == (False, True, True)
+    shutil.rmtree(folder)
+    (gone,) = clean.dry_run(saved, [step], workspace)
+    assert (gone["ok"], "no such folder" in gone["en"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("", "whose tokenizer"), ("some/model", "not on this machine"), ("no such", "not a model"), ("/", "config.json")],
+)
+def test_a_model_that_cannot_count_is_told(workspace: Workspace, saved: Any, model: str, said: str) -> None:
+    (told,) = clean.dry_run(saved, [{"kind": "token_bounds", "model": model}], workspace)
+    assert said in told["en"]
+
+
 SAID = {
     "en": ["The weather was fine and we walked along the river.", "I do not know what you would like to eat.", "This film is not as good as they say."],
     "fr": ["Le temps était beau et nous avons marché le long de la rivière.", "Je ne sais pas ce que vous voulez manger.", "C'est un très bon film avec une belle histoire."],
@@ -294,13 +348,73 @@ def test_languages_of_one_script_are_told_apart(language: str) -> None:
     assert kept == [*SAID[language], "Tokyo 2020", "12345"]
 
 
-def test_a_ready_made_list_of_words_is_a_beginning() -> None:
-    given = rows("Read more about it", "请扫码关注我们", "a damn fine film", "a fine film")
-    assert [row["text"] for row in after("word_list", given, listed="boilerplate")] == [
-        "a damn fine film",
-        "a fine film",
-    ]
-    assert len(after("word_list", given, listed="swearing", words="film")) == 2
+FOUND: dict[str, list[str]] = {
+    "boilerplate": [
+        "We use cookies to give you the best experience.", "A story.\nRead more »", "© Copyright (c) 2024 Example Ltd", "Don’t forget to subscribe!",
+        "Follow us on Twitter", "ALL RIGHTS RESERVED.", "SKIP TO MAIN CONTENT", "本网站使用 Cookie 以改善体验", "版权所有，侵权必究", "未经授权,不得转载",
+        "欢迎扫码关注", "请點擊閱讀原文", "正文。\n【相关阅读】", "（责任编辑：王五）", "沪ICP备12345号", "图文无关，侵删", "微信公众号： 某某", "新闻\n廣告\n新闻",
+    ],
+    "refusals": [
+        "As an AI language model, I have no feelings.", "I’m just an AI, so no.", "I'm sorry, but I can't assist with that.", "As a large language model, I do not know.",
+        "I do not have personal opinions.", "我是一个由 OpenAI 训练的模型", "作为 AI 语言模型，我没有感情。", "作为一个人工智能，我不会累。", "抱歉,我无法提供这些信息。",
+        "作為一個人工智能語言模型，我不能", "很抱歉，我无法回答这个问题",
+    ],
+    "swearing": [
+        "a damn fine film", "What a load of BULLSHIT!", "f*ck off", "motherfucker", "son of a  bitch", "他说fuck你", "what the fuck，真的", "这他妈的什么电影", "妈的，又坏了",
+        "气死了！妈的", "你这个傻逼", "傻B吧你", "王八蛋", "滾蛋！", "你是個混蛋", "畜生都不如", "我操，这么贵", "卧槽！", "贱人一个", "去死吧",
+    ],
+}  # fmt: skip
+INNOCENT: dict[str, list[str]] = {
+    "boilerplate": [
+        "I read more than ever.", "The cookies were delicious, accept all of them.", "He would follow us on foot.", "I subscribe to the theory that more is less.",
+        "We share the view.", "I got back to top form.", "The copyright of songs is disputed.", "He likes to print a menu, search and report.", "我喜欢阅读原文小说",
+        "用扫一扫地上的灰", "她是这本书的责任编辑", "病毒入侵删除了文件", "我用微信扫一扫付款", "这条广告很有趣", "相关阅读材料很多", "网站的版权意识", "请评论一下这部电影",
+    ],
+    "refusals": [
+        "She works as an AI researcher.", "BERT is used as a language model here.", "I'm sorry, but I cannot stay for dinner.", "I must decline your invitation.",
+        "I split my training data in two.", "GPT-3 was developed by OpenAI in 2020.", "I am an AI enthusiast.", "他作为人工智能专家出席", "我是人工智能专业的学生",
+        "抱歉，我无法参加会议", "我们把 BERT 作为语言模型使用", "作为一个AI工程师，他很忙",
+    ],
+    "swearing": [
+        "The people of Scunthorpe and Penistone", "a classic assassin passes the grass", "Essex, Sussex and Middlesex", "Dickens met Dick Cheney in a cockpit", "shiitake and matsushita",
+        "The therapist assessed the analysis of a title", "a cocktail for the peacock", "scrap paper, crape and craps", "Matt Hancock and Alfred Hitchcock", "mishit the ball",
+        "妈妈的味道", "我妈的手机", "我操作电脑，操心的人", "生物的复杂种类", "杂种优势和杂种水稻", "家畜生产", "海狗屁股", "混蛋白粉", "智障人士的教育", "不分贵贱人人平等",
+        "卧槽马将军", "逼近真相的第二逼近", "生日你妈妈来吗", "敵軍瘋狗逼近", "做体操你来吗", "打翻滚蛋花汤", "不要脸红", "傻比较一下", "我操碎了心",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("listed", FOUND)
+def test_a_ready_made_list_finds_what_it_is_for_and_leaves_plain_speech_alone(listed: str) -> None:
+    assert after("word_list", rows(*FOUND[listed]), listed=listed) == []
+    assert after("word_list", rows(*INNOCENT[listed]), listed=listed) == rows(*INNOCENT[listed])
+    assert after("word_list", rows("a film about nothing", "fine"), listed=listed, words="FILM") == rows("fine")
+
+
+@pytest.mark.parametrize(
+    ("action", "text", "wanted"),
+    [
+        ("sentence", "It rained. Click here to read on! We left.", "It rained. We left."),
+        ("sentence", "今天下雨。“请扫码关注我们！”我们走了。", "今天下雨。我们走了。"),
+        ("sentence", "News of today.\nRead more »\nIt was v1.2 of the thing.", "News of today.\nIt was v1.2 of the thing."),
+        ("mask", "Click here, then rest", "***, then rest"),
+        ("cut", "一篇文章（责任编辑：王五）", "一篇文章：王五）"),
+    ],
+)  # fmt: skip
+def test_what_is_found_is_cut_out_or_masked(action: str, text: str, wanted: str) -> None:
+    assert text_after("word_list", text, listed="boilerplate", action=action) == wanted
+
+
+def test_a_row_of_nothing_but_listed_words_goes() -> None:
+    assert after("word_list", rows("版权所有", "fine"), listed="boilerplate", action="cut") == rows("fine")
+
+
+@pytest.mark.parametrize("listed", FOUND)
+def test_every_entry_of_a_ready_made_list_is_found_by_it(listed: str) -> None:
+    finder = word_list.finder_of("", listed)
+    for entry in [*word_list.ready(listed, "phrases"), *word_list.ready(listed, "lines")]:
+        assert finder.spans(entry.removeprefix("|")), entry
+    assert [phrase for phrase in word_list.ready(listed, "innocent") if finder.spans(phrase)] == []
 
 
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 900)]

@@ -33,6 +33,16 @@ WRITTEN = [
 ]
 
 
+@pytest.mark.parametrize(
+    "text", ["day,y\n" * 500 + "a\0b,y\n", "day,y\n" * 500 + "a\0,y\n", "好的,y\n" * 500 + "a\0\0b,y\n"]
+)
+def test_a_stray_nul_makes_no_utf16_of_a_file(text: str) -> None:
+    found = decode(text.encode(), "x.csv")
+    assert (found.text, found.encoding) == (text.replace("\0", ""), "utf-8")
+    assert found.warning is not None
+    assert "NUL" in found.warning.en
+
+
 @pytest.mark.parametrize("text", TINY)
 @pytest.mark.parametrize(("codec", "mark", "named"), WRITTEN)
 def test_even_a_tiny_chinese_file_is_read_right(text: str, codec: str, mark: bytes, named: str) -> None:

@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "expression": {"expression": "length(text) % 7", "into": "size"},
     "balance": {"how": "up"},
     "language_filter": {"keep": "latin"},
+    "token_bounds": {"model": "lumo", "shortest": 10},
 }
 LINES = [f"a  {'fine sun' if n % 3 else 'awful mud'} day number {n},{'good' if n % 3 else 'bad'}" for n in range(30)]
 

@@ -42,6 +42,8 @@ class Knob:
     le: float | None = None
     lt: float | None = None
     example: str = ""
+    names: str = ""
+    """What the text names where the workbench knows some of it: "model". A form offers those."""
 
     def expected(self, kind: type) -> Text:
         """What a good value looks like, as the end of a sentence."""

@@ -17,7 +17,6 @@ import numpy as np
 from workbench.core.errors import UserError
 from workbench.core.text import Text
 from workbench.data import store
-from workbench.data.encoding import decode
 from workbench.data.table import DAMAGED, Refused, Table
 from workbench.data.values import as_text, damaged
 
@@ -41,18 +40,20 @@ NEEDED = ("text", "prompt", "response", "messages")
 
 @dataclass
 class Lines:
-    """The text of a large file, in blocks of whole lines, as UTF-8 whatever it was."""
+    """The text of a large file, in blocks of whole lines, as UTF-8 whatever it was. `done`: bytes that were read; `way`: what a reader
+    found out of the file on the way and goes by when it begins again."""
 
     path: Path
     encoding: str
     done: int = 0
+    way: Any = None
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks that end where a line ends."""
         decoder = (
             None if self.encoding.startswith("utf-8") else codecs.getincrementaldecoder(self.encoding)("workbench-mark")
         )
-        rest, passing = b"", False
+        rest, passing, self.done = b"", False, 0
         with self.path.open("rb") as file:
             while raw := file.read(BLOCK):
                 first, self.done = self.done == 0, self.done + len(raw)
@@ -74,7 +75,8 @@ class Lines:
 
 @dataclass
 class Piece:
-    """Rows of a file: as plain rows with the line of each, or as an Arrow table whose rows stand one per line from `line` on."""
+    """Rows of a file: as plain rows with the line of each, or as an Arrow table whose rows stand in `lines`, or one per line from `line`
+    on."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
@@ -84,7 +86,7 @@ class Piece:
 
     def at(self, index: int) -> int:
         """The line of a row."""
-        return self.line + index if self.arrow is not None else self.lines[index]
+        return self.lines[index] if self.lines else self.line + index
 
 
 @dataclass
@@ -103,8 +105,8 @@ class Taken:
         self.more += len(found) - len(found[:room])
 
 
-class _Wider(Exception):
-    """The schema that the piece at hand needs."""
+class Wider(Exception):
+    """The schema that the piece at hand needs: the file is read again from its start."""
 
     def __init__(self, schema: Any) -> None:
         super().__init__("schema")
@@ -122,27 +124,26 @@ def start(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def head(path: Path) -> tuple[str, Text | None, bytes]:
-    """The encoding of a large file, what to say of it, and its first whole lines as bytes."""
+def head(path: Path) -> bytes:
+    """The first whole lines of a large file."""
     first = start(path)
     if b"\0" not in first[:PEEK]:  # where characters have several bytes, the one after a line end may be half of one
         first = first[: first.rfind(b"\n") + 1] or first
-    found = decode(first, path.name)
-    return found.encoding.removesuffix("-sig"), found.warning, first
+    return first
 
 
 def write(lines: Lines, reader: Any, table: Table, roles: dict[str, str], path: Path) -> Generator[float, None, Taken]:
     """All of the file into an Arrow file at `path`. Yields the share that is done (0 – 1)."""
-    schema = store.table(table.columns, table.rows).schema
+    schema = reader.schema(lines, store.table(table.columns, table.rows).schema)
     needed = [column for column, role in roles.items() if role in NEEDED]
     total = max(1, lines.path.stat().st_size)
     while True:
-        lines.done, taken, writer = 0, Taken(), store.Writer(path, _texts(schema))
+        lines.done, taken, writer = 0, Taken(), store.Writer(path, schema)
         try:
             for piece in reader.pieces(lines, writer.schema):
                 _take(writer, piece, taken, needed, roles)
                 yield min(1.0, lines.done / total)
-        except _Wider as wider:
+        except Wider as wider:
             schema = wider.schema
             continue
         finally:
@@ -164,13 +165,6 @@ def _check(name: str, taken: Taken) -> None:
         )
 
 
-def _texts(schema: Any) -> Any:
-    """Columns that were empty so far are text."""
-    import pyarrow as pa
-
-    return pa.schema([(item.name, pa.string() if pa.types.is_null(item.type) else item.type) for item in schema])
-
-
 def _take(writer: store.Writer, piece: Piece, taken: Taken, needed: list[str], roles: dict[str, str]) -> None:
     import pyarrow as pa
 
@@ -182,7 +176,7 @@ def _take(writer: store.Writer, piece: Piece, taken: Taken, needed: list[str], r
     rows = [row for index, row in enumerate(piece.rows) if index not in bad]
     lines = [line for index, line in enumerate(piece.lines) if index not in bad]
     found = piece.arrow if piece.arrow is not None else _fit(rows, writer.schema)
-    at = Piece(lines=lines, arrow=piece.arrow, line=piece.line)
+    at = Piece(lines=lines if piece.arrow is None else piece.lines, line=piece.line)
     keep, empty = _filled(found, needed, roles, at)
     taken.refuse(sorted([*piece.refused, *fresh.values(), *empty], key=lambda item: item.line))
     for batch in (found if keep is None else found.filter(keep)).to_batches(max_chunksize=store.BATCH):
@@ -190,29 +184,33 @@ def _take(writer: store.Writer, piece: Piece, taken: Taken, needed: list[str], r
 
 
 def _fit(rows: list[dict[str, Any]], schema: Any) -> Any:
-    """The rows in this schema; _Wider when they do not fit."""
+    """The rows in this schema; Wider when they do not fit."""
     import pyarrow as pa
 
     names = dict.fromkeys([*schema.names, *(name for row in rows for name in row)])
     if len(names) > len(schema.names):
-        raise _Wider(pa.schema([*schema, *((name, pa.string()) for name in names if name not in schema.names)]))
-    arrays = []
-    for place, item in enumerate(schema):
-        values = [row.get(item.name) for row in rows]
-        if pa.types.is_string(item.type):
-            arrays.append(store.as_texts(values))
-            continue
-        try:
-            if not {type(value) for value in values} <= _takes(item.type):
-                raise TypeError(item.name)  # Arrow would cut 1.5 to 1 without a word
-            array = pa.array(values, item.type)
-            if pa.types.is_nested(item.type) and array.to_pylist() != values:
-                raise TypeError(item.name)  # and drop the keys it does not know
-            arrays.append(array)
-        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-            wide = pa.float64() if item.type == pa.int64() and all(map(_halves, values)) else pa.string()
-            raise _Wider(schema.set(place, pa.field(item.name, wide))) from error
+        raise Wider(pa.schema([*schema, *((name, pa.string()) for name in names if name not in schema.names)]))
+    arrays = [fitted([row.get(item.name) for row in rows], place, schema) for place, item in enumerate(schema)]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def fitted(values: list[Any], place: int, schema: Any) -> Any:
+    """The values as the column at a place of the schema; Wider when they do not fit."""
+    import pyarrow as pa
+
+    item = schema.field(place)
+    if pa.types.is_string(item.type):
+        return store.as_texts(values)
+    try:
+        if not {type(value) for value in values} <= _takes(item.type):
+            raise TypeError(item.name)  # Arrow would cut 1.5 to 1 without a word
+        array = pa.array(values, item.type)
+        if pa.types.is_nested(item.type) and array.to_pylist() != values:
+            raise TypeError(item.name)  # and drop the keys it does not know
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        wide = pa.float64() if item.type == pa.int64() and all(map(_halves, values)) else pa.string()
+        raise Wider(schema.set(place, pa.field(item.name, wide))) from error
+    return array
 
 
 def _halves(value: Any) -> bool:
@@ -228,6 +226,8 @@ def _takes(kind: Any) -> set[type]:
         return {int, type(None)}
     if pa.types.is_floating(kind):
         return {int, float, type(None)}
+    if pa.types.is_null(kind):
+        return {type(None)}
     return {bool, type(None)} if pa.types.is_boolean(kind) else {list, dict, type(None)}
 
 

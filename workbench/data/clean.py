@@ -30,9 +30,9 @@ class Cleaned:
     made: list[Outcome]
 
 
-def view_of(dataset: Dataset) -> View:
-    """Columns and roles as they are saved."""
-    return View(list(dataset.meta["columns"]), dict(dataset.meta.get("roles") or {}))
+def view_of(dataset: Dataset, home: Workspace | None = None) -> View:
+    """Columns and roles as they are saved; `home`: where models lie."""
+    return View(list(dataset.meta["columns"]), dict(dataset.meta.get("roles") or {}), home)
 
 
 def at_hand(workspace: Workspace, name: str, version: int = 0) -> Dataset:
@@ -40,15 +40,15 @@ def at_hand(workspace: Workspace, name: str, version: int = 0) -> Dataset:
     return library.find(workspace, name, version) if version else working(workspace, name)
 
 
-def try_out(dataset: Dataset, steps: Steps) -> Cleaned:
+def try_out(dataset: Dataset, steps: Steps, home: Workspace | None = None) -> Cleaned:
     """Every step in turn; UserError when one cannot be done."""
-    rows, done = outcomes(dataset.rows(), view_of(dataset), steps)
+    rows, done = outcomes(dataset.rows(), view_of(dataset, home), steps)
     return Cleaned(dataset, rows, [effect for effect, _ in done], [made for _, made in done])
 
 
-def dry_run(dataset: Dataset, steps: Steps) -> list[dict[str, Any]]:
+def dry_run(dataset: Dataset, steps: Steps, home: Workspace | None = None) -> list[dict[str, Any]]:
     """Step by step what it would do here; one that cannot be done is told with its reason and left out."""
-    rows, view, told = dataset.rows(), view_of(dataset), []
+    rows, view, told = dataset.rows(), view_of(dataset, home), []
     for step in steps:
         try:
             rows, ((effect, made),) = outcomes(rows, view, [step])

@@ -81,7 +81,7 @@ def _by_mark(data: bytes) -> Decoded | None:
                 f"read as {label} (the file starts with a byte-order mark)",
                 f"按 {label} 读取（文件以 BOM 开头）",
             )
-            return Decoded(text, encoding, warning)
+            return Decoded(text.replace("\0", ""), encoding, warning)
     return None
 
 
@@ -93,10 +93,19 @@ def _by_nuls(data: bytes) -> Decoded | None:
         if data and len(data) % 4 == 0 and not any(head[outer::4]) and max(head[inner::4]) <= PLANES:
             return _strictly(data, codec, label)
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if (even or odd) and min(even, odd) * 10 <= max(even, odd):
+    if (even or odd) and min(even, odd) * 10 <= max(even, odd) and not _stray_nuls(head, even + odd):
         codec, label = ("utf-16-le", "UTF-16 LE") if odd > even else ("utf-16-be", "UTF-16 BE")
         return _strictly(data, codec, label) if len(data) % 2 == 0 else None
     return None
+
+
+def _stray_nuls(head: bytes, nuls: int) -> bool:
+    """A few NULs in what is UTF-8 otherwise: damage, no UTF-16."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return nuls * 100 <= len(head)
 
 
 def _strictly(data: bytes, codec: str, label: str) -> Decoded | None:

@@ -26,14 +26,18 @@ Roles = dict[str, str]
 
 def read(name: str, version: int = 0, workspace: str | Path | None = None) -> pd.DataFrame:
     """A version of a dataset; its index are the ids of the rows."""
-    found = library.find(Workspace(workspace), name, version)
-    return _frame(range(found.meta["rows"]), found.rows(), list(found.meta["columns"]))
+    home = Workspace(workspace)
+    found = library.find(home, name, version)
+    made = _frame(range(found.meta["rows"]), found.rows(), list(found.meta["columns"]))
+    made.attrs["workspace"] = str(home.root)
+    return made
 
 
 def step(df: pd.DataFrame, roles: Roles, kind: str, **knobs: Any) -> pd.DataFrame:
     """A cleaning step of the workbench."""
     entry, section = checked({"kind": kind, **knobs})
-    view = View(list(df.columns), roles)
+    home = df.attrs.get("workspace")  # where a step finds the model it names
+    view = View(list(df.columns), roles, Workspace(home) if home else None)
     return _done(df, entry.apply(_rows(df), section, view), view)
 
 
@@ -53,7 +57,7 @@ def label(df: pd.DataFrame, roles: Roles, mode: str, row: int, value: dict[str, 
     place = list(df.index).index(row)
     rows[place] = way.apply(rows[place], value, view)
     roles.update(extra)
-    return _frame(df.index, rows, [*view.columns, *extra])
+    return _like(df, _frame(df.index, rows, [*view.columns, *extra]))
 
 
 def digest(df: pd.DataFrame) -> str:
@@ -75,7 +79,12 @@ def _done(df: pd.DataFrame, made: Outcome, view: View) -> pd.DataFrame:
     kept = [(number, row) for number, row in zip(df.index, made.rows, strict=True) if not isinstance(row, Text)]
     fresh = max([int(df.attrs.get("fresh", 0)), *(int(number) + 1 for number in df.index)])
     ids = [*(number for number, _ in kept), *range(fresh, fresh + len(made.added))]
-    return _frame(ids, [*(row for _, row in kept), *made.added], made.seen(view).columns)
+    return _like(df, _frame(ids, [*(row for _, row in kept), *made.added], made.seen(view).columns))
+
+
+def _like(df: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    made.attrs.update(df.attrs)
+    return made
 
 
 def script(history: History) -> str:

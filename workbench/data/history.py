@@ -96,7 +96,7 @@ class History:
                 field="data.dataset",
             )
         rows = self.base.rows()
-        view = View(list(self.base.meta["columns"]), dict(self.base.meta.get("roles") or {}))
+        view = View(list(self.base.meta["columns"]), dict(self.base.meta.get("roles") or {}), self.workspace)
         return State(range(len(rows)), rows, view, self.base.meta.get("task"), len(rows))
 
     def step(self, step: dict[str, Any], who: str = "", seen: Seen | None = None) -> Effect:

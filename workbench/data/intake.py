@@ -109,9 +109,8 @@ Known = tuple[Piecewise, Table, dict[str, Any], Guess, list[Text]]
 
 def _in_pieces(workspace: Workspace, path: Path, name: str, known: Known) -> Generator[float, None, Imported]:
     reader, table, facts, guessed, notes = known
-    encoding, _, _ = bulk.head(path)
     with library.staged(workspace, name) as stage:
-        lines = bulk.Lines(path, encoding)
+        lines = bulk.Lines(path, table.encoding.removesuffix("-sig"))
         taken = yield from bulk.write(lines, reader, table, facts["roles"], stage / store.DATA)
         count = len(taken.refused) + taken.more
         meta = {

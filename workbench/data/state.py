@@ -86,7 +86,7 @@ def patched(state: State, delta: bytes) -> State:
             rows.append({**row, **changed[number]} if number in changed else row)
     ids += range(state.fresh, state.fresh + len(told["add"]))
     rows += told["add"]
-    view = View(told.get("columns", state.view.columns), told.get("roles", state.view.roles))
+    view = state.view.now(told.get("columns", state.view.columns), told.get("roles", state.view.roles))
     return State(ids, rows, view, state.task, state.fresh + len(told["add"]))
 
 
@@ -149,4 +149,4 @@ class _Hands:
             self.task = self.task or mode.tasks[0]
             fit = allowed(TASKS.get(self.task))
             roles = {name: role for name, role in self.view.roles.items() if role in fit}
-            self.view = View([*self.view.columns, *extra], {**roles, **extra})
+            self.view = self.view.now([*self.view.columns, *extra], {**roles, **extra})

@@ -13,6 +13,7 @@ from workbench.core.errors import UserError, shorten
 from workbench.core.knob import Section, explain, knob
 from workbench.core.registry import Registry
 from workbench.core.text import Text
+from workbench.core.workspace import Workspace
 from workbench.data.chat import turns
 from workbench.data.names import HELD_OUT, normal
 from workbench.data.values import as_text
@@ -45,10 +46,15 @@ class StepSection(Section):
 
 @dataclass(frozen=True)
 class View:
-    """What a step is told of the table. `roles`: column → role."""
+    """What a step is told of the table. `roles`: column → role; `home`: where models lie (None: the usual workspace)."""
 
     columns: list[str]
     roles: Mapping[str, str]
+    home: Workspace | None = None
+
+    def now(self, columns: Sequence[str], roles: Mapping[str, str]) -> View:
+        """The same place with other columns or roles."""
+        return View(list(columns), roles, self.home)
 
     def named(self, section: StepSection) -> list[str]:
         """The columns a step works on; UserError for one that is not there."""
@@ -115,13 +121,15 @@ class Outcome:
     """Columns that are new."""
     roles: Mapping[str, str] | None = None
     """The roles, where they changed."""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """What the step found out beside its knobs, and a replay must find again; written down with them."""
 
     def seen(self, view: View) -> View:
         """What the next step is told of the table."""
         if not self.columns and self.roles is None:
             return view
         columns = list(dict.fromkeys([*view.columns, *self.columns]))
-        return View(columns, view.roles if self.roles is None else self.roles)
+        return view.now(columns, view.roles if self.roles is None else self.roles)
 
 
 class Step(ABC):
@@ -260,9 +268,8 @@ def effect_of(section: Any, before: Sequence[Row], made: Outcome, view: View) ->
     dropped = [i for i, new in enumerate(made.rows) if isinstance(new, Text)]
     examples = [_example(i, before[i], made.rows[i], view) for i in [*changed[:EXAMPLES], *dropped[:EXAMPLES]]]
     after = len(made.rows) - len(dropped) + len(made.added)
-    return Effect(
-        section.model_dump(mode="json"), len(before), after, len(changed), len(dropped), len(made.added), examples
-    )
+    step = {**section.model_dump(mode="json"), **made.found}
+    return Effect(step, len(before), after, len(changed), len(dropped), len(made.added), examples)
 
 
 def _example(place: int, old: Row, new: Row | Text, view: View) -> dict[str, Any]:

@@ -119,12 +119,36 @@ class Reader(ABC):
 class Piecewise(Reader):
     """A format whose files may be larger than memory."""
 
+    def unpacked(self, path: Path) -> int:
+        """Bytes that a packed format holds, as far as the file says so; a small file may be a large table."""
+        return 0
+
+    def head(self, source: Source) -> Table:
+        """The first rows of a large file, of which `source` holds the first bytes."""
+        return self.read(source)
+
+    def schema(self, lines: Any, seen: Any) -> Any:
+        """The Arrow schema to begin with: that of the first rows, in which a column that was empty so far is text."""
+        import pyarrow as pa
+
+        return pa.schema([(item.name, pa.string() if pa.types.is_null(item.type) else item.type) for item in seen])
+
     @abstractmethod
     def pieces(self, lines: Any, schema: Any) -> Iterator[Any]:
         """Pieces (bulk.Piece) of a large file (bulk.Lines). Those that fit the Arrow schema may come as Arrow tables."""
 
 
 READERS: Registry[Reader] = Registry(Text("file format", "文件格式"), "workbench.data.readers")
+
+
+def too_long(path: Path, line: int, column: str, size: int) -> UserError:
+    """The refusal of a file with a value of more than FIELD_LIMIT characters."""
+    name, column = shorten(path.name), shorten(column)
+    return UserError(
+        f"{name}: line {line}, column “{column}”: a value of {size:,} characters; at most {FIELD_LIMIT:,} are possible. Shorten or remove it.",
+        f"{name}：第 {line} 行“{column}”列：取值有 {size:,} 个字符；最多 {FIELD_LIMIT:,} 个。请缩短或删除。",
+        field="file",
+    )
 
 
 def column_names(names: Iterable[object]) -> list[str]:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.errors import UserError
 from workbench.core.text import Text
 from workbench.data.clean import view_of
 from workbench.data.cleaning.language_filter import script
 from workbench.data.dataset import Dataset
 from workbench.data.profile import Profile, overview, sample
 from workbench.data.values import as_text
+from workbench.models.counting import counter
 
 MAPPED, THEMES, TERMS, SEED = 3000, 8, 20_000, 0
 PAIRS, ODD = 20, 20
@@ -62,7 +62,7 @@ def look(dataset: Dataset, tokenizer: Path | None = None) -> Look:
     pairs: Counter[str] = Counter()
     for said in words:
         pairs.update(_pairs(said))
-    tokens = token_counts(texts, tokenizer) if tokenizer else []
+    tokens = counter(tokenizer).counts(texts) if tokenizer else []
     every = [""] * dataset.meta["rows"]
     for place, text in zip(places, texts, strict=True):
         every[place] = text
@@ -71,27 +71,6 @@ def look(dataset: Dataset, tokenizer: Path | None = None) -> Look:
         len({word for said in words for word in said}), dict(pairs.most_common(PAIRS)),
         [(places[place], why, text) for place, why, text in _odd(texts, tokens)], _map(words, places), every,
     )  # fmt: skip
-
-
-def token_counts(texts: Sequence[str], folder: Path) -> list[int]:
-    """Tokens of each text by the tokenizer in a model's folder, special tokens included, no chat template around them."""
-    from tokenizers import Tokenizer
-
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise UserError(
-            "This model has no tokenizer.json to count with; choose another model, or look without one.",
-            "此模型没有可用于计数的 tokenizer.json；请换一个模型，或不计 token。",
-            field="model.id",
-        )
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return [
-        len(found.ids)
-        for start in range(0, len(texts), 1000)
-        for found in tokenizer.encode_batch(list(texts[start : start + 1000]))
-    ]
 
 
 def cut(tokens: Sequence[int], limit: int) -> dict[str, float]:
@@ -130,7 +109,7 @@ def _odd(texts: list[str], tokens: list[int]) -> list[tuple[int, Text, str]]:
         return []
     low, high = np.percentile(sizes, [25, 75])
     far = high + 3 * max(1.0, high - low)  # Tukey's far-out fence
-    unit = ("tokens", "个 token") if tokens else ("characters", "个字符")
+    unit = ("tokens", "个词元") if tokens else ("characters", "个字符")
     found = []
     for place in np.argsort(-sizes).tolist():
         text, size = texts[place], int(sizes[place])

@@ -93,8 +93,8 @@ def here(workspace: Workspace, model_id: str, revision: str = "main") -> Path:
     located = locate(workspace, model_id, revision)
     if located.path is None:
         raise UserError(
-            f"model.id: “{shorten(model_id)}” is not on this machine yet; download it on the Model page first, then look again.",
-            f"model.id：“{shorten(model_id)}”还不在本机；请先在“模型”页下载，再来查看。",
+            f"model.id: “{shorten(model_id)}” is not on this machine yet; download it on the Model page first, then try again.",
+            f"model.id：“{shorten(model_id)}”还不在本机；请先在“模型”页下载，然后再试。",
             field="model.id",
         )
     check_folder(located.path)

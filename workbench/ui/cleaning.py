@@ -17,6 +17,8 @@ from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import moments
 from workbench.engine.ask import Asked
 from workbench.engine.cleanse import apart, cleanse
+from workbench.models.catalog import STARTERS
+from workbench.models.shelf import inventory
 from workbench.ui.form import Form
 from workbench.ui.history import left, told
 from workbench.ui.notices import esc, fine, hint, problem, progress, table, tag
@@ -28,7 +30,12 @@ POLL = 0.4
 
 
 class StepForm(Form):
-    """The knobs of every step, filled from their defaults; nothing is saved until a version is."""
+    """The knobs of every step, filled from their defaults; nothing is saved until a version is. `named`: fields that name a model."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page.words, page.draft)
+        self.workspace = page.workspace
+        self.named: list[Any] = []
 
     def value(self, path: str, field: Any) -> Any:
         """The default."""
@@ -36,9 +43,22 @@ class StepForm(Form):
 
     def component(self, path: str, field: Any, made: Any) -> Any:
         """As everywhere; the knob's name stands beside its label only where it says something else."""
+        if made.names == "model":
+            shown = gr.Dropdown(
+                self.models(), value="", label=self.words.say(made.label), info=self.words.say(made.help),
+                allow_custom_value=True, interactive=True, elem_id="field-" + path.replace(".", "-").replace(":", "-"),
+            )  # fmt: skip
+            self.named.append(shown)
+            return shown
         shown, label = super().component(path, field, made), self.words.say(made.label)
         shown.label = label if label.casefold() == path.rsplit(".", 1)[-1] else shown.label
         return shown
+
+    def models(self) -> list[tuple[str, str]]:
+        """The model of the next run (an empty name), then all that are on this machine."""
+        here = [*(starter.kind for starter in STARTERS), *(entry.id for entry in inventory(self.workspace))]
+        next_one = str(self.draft.get("model.id") or "")
+        return [(self.words("clean_model_next", name=next_one or "–"), ""), *((name, name) for name in here)]
 
     def step(self, kind: str, values: tuple[Any, ...]) -> dict[str, Any]:
         """The chosen step with its values as they stand."""
@@ -47,13 +67,18 @@ class StepForm(Form):
             for path, value in zip(self.fields, values, strict=True)
             if path.startswith(f"clean:{kind}.")
         }
-        return {"kind": kind, **{name: value for name, value in mine.items() if value is not None}}
+        known = {name: made for name, (_, made) in knobs(CLEANING.get(kind).section).items()}
+        given = {name: value for name, value in mine.items() if value is not None}
+        chosen = {
+            name: self.draft.get("model.id") or "" for name in given if known[name].names == "model" and not given[name]
+        }
+        return {"kind": kind, **given, **chosen}
 
 
 def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
     """The fold with everything in it, then the wiring. `chosen` is the choice of dataset above, `picture` how it is drawn
     (a function of its name, and the components)."""
-    words, form = page.words, StepForm(page.words, page.draft)
+    words, form = page.words, StepForm(page)
     with gr.Accordion(words("clean_title"), open=False, elem_id="cleaning"):
         gr.HTML(hint(words("clean_text")), padding=False)
         with gr.Row(elem_classes="two"):
@@ -108,6 +133,7 @@ def _wire(page: Page, form: StepForm, chosen: Any, picture: tuple[Any, list[Any]
     gone.then(picture[0], [chosen], picture[1], **quiet)
     stands = [version, back, kept]
     page.pulse.change(lambda name: _state(page, name), [chosen], stands, **quiet)
+    page.view(lambda: {each: gr.update(choices=form.models()) for each in form.named}, [], form.named)
     chosen.change(lambda name, text: [*_state(page, name), left(name, text)], [chosen, said], [*stands, said], **quiet)
 
 

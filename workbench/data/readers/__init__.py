@@ -11,7 +11,18 @@ from workbench.data import bulk
 from workbench.data.foreign import refuse_bytes, refuse_words
 from workbench.data.packed import unpacked
 from workbench.data.shapes import one_shape
-from workbench.data.table import COLUMN_LIMIT, DAMAGED, FIELD_LIMIT, READERS, Piecewise, Reader, Refused, Source, Table
+from workbench.data.table import (
+    COLUMN_LIMIT,
+    DAMAGED,
+    FIELD_LIMIT,
+    READERS,
+    Piecewise,
+    Reader,
+    Refused,
+    Source,
+    Table,
+    too_long,
+)
 from workbench.data.values import damaged
 
 __all__ = ["READERS", "Reader", "Refused", "Source", "Table", "read_table"]
@@ -38,28 +49,31 @@ def read_head(path: Path | str) -> tuple[Table, Piecewise | None]:
     """The table a person is shown before an import: of a large file its first rows, and the reader that takes it in pieces;
     of any other the whole table and None."""
     path = Path(path)
-    if not bulk.large(path):
+    source = _start(path)
+    reader = None if source is None else _choose(source)
+    if source is None or not isinstance(reader, Piecewise):
         return read_table(path), None
-    if _packed(Source(path, bulk.start(path))):
-        return read_table(path), None
-    _, warning, start = bulk.head(path)
-    source = Source(path, start)
-    reader = _choose(source)
-    if not isinstance(reader, Piecewise):
-        return read_table(path), None
-    table = reader.read(source)
+    table = reader.head(source)
     _check(source, table)
     first = Text(
         f"a large file: its first {len(table.rows):,} rows are shown", f"文件较大：显示前 {len(table.rows):,} 行"
     )
+    warning = None if reader.binary else source.decoded.warning
     table.warnings = [*([warning] if warning else []), first, *table.warnings]
     return table, reader
 
 
-def _packed(source: Source) -> bool:
-    """Whether the first bytes are those of an archive, or of a format that is no text."""
-    packed = source.data.startswith((b"PK\x03\x04", b"\x1f\x8b", b"%PDF"))
-    return packed or any(reader.binary and reader.claims(source) for reader in READERS.all())
+def _start(path: Path) -> Source | None:
+    """The beginning of a large file that may be read in pieces; None for any other."""
+    if not path.is_file():
+        return None
+    source = Source(path, bulk.start(path))
+    found = next((reader for reader in READERS.all() if reader.binary and reader.claims(source)), None)
+    if isinstance(found, Piecewise):
+        return source if bulk.large(path) or found.unpacked(path) >= bulk.LARGE else None
+    if not bulk.large(path) or found is not None or source.data.startswith((b"PK\x03\x04", b"\x1f\x8b", b"%PDF")):
+        return None
+    return Source(path, bulk.head(path))
 
 
 def _open(path: Path) -> Source:
@@ -168,9 +182,4 @@ def _check_sizes(source: Source, table: Table) -> None:
     for index, row in enumerate(table.rows):
         for column, value in row.items():
             if isinstance(value, str) and len(value) > FIELD_LIMIT:
-                raise source.error(
-                    f"line {table.line(index)}, column “{shorten(column)}”: a value of {len(value):,} characters; "
-                    f"at most {FIELD_LIMIT:,} are possible. Shorten or remove it.",
-                    f"第 {table.line(index)} 行“{shorten(column)}”列：取值有 {len(value):,} 个字符；"
-                    f"最多 {FIELD_LIMIT:,} 个。请缩短或删除。",
-                )
+                raise too_long(source.path, table.line(index), column, len(value))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from workbench.core.errors import shorten
+from workbench.core.errors import UserError, shorten
 from workbench.core.text import Text
+from workbench.data.bulk import Piece, fitted
 from workbench.data.packed import LIMIT
-from workbench.data.table import READERS, NoText, Reader, Source, Table, column_names, plain
+from workbench.data.table import FIELD_LIMIT, READERS, NoText, Piecewise, Source, Table, column_names, plain, too_long
 
 ROW_LIMIT, CELL_LIMIT = 10_000_000, 100_000_000
 """Rows and values that are read at once."""
+FIRST, BATCH = 2000, 5000
+"""Rows that are shown of a large file; rows of a piece."""
 
 
 @READERS.add
-class Parquet(Reader):
+class Parquet(Piecewise):
     """Columns on disk, as Hugging Face datasets ship them."""
 
     kind = "parquet"
@@ -33,25 +39,161 @@ class Parquet(Reader):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
-            _check_size(source, pq.read_metadata(pa.BufferReader(source.data)))
-            read = pq.read_table(pa.BufferReader(source.data))
-            columns = column_names(read.column_names)
-            names = class_names(read.schema.metadata)
-            values = [
-                [_called(plain(value), names.get(column)) for value in read.column(place).to_pylist()]
-                for place, column in enumerate(read.column_names)
-            ]
-        except (pa.ArrowException, OSError, ValueError) as error:
-            reason = shorten(error, 120)
-            raise source.error(
-                f"the Parquet file is damaged or cut: {reason}. Download or write it again.",
-                f"Parquet 文件损坏或不完整：{reason}。请重新下载或生成。",
-            ) from error
+        with _whole(source.path):
+            facts = pq.read_metadata(pa.BufferReader(source.data))
+            _check_size(source, facts)
+            return self._table(pq.read_table(pa.BufferReader(source.data)))
+
+    def head(self, source: Source) -> Table:
+        """The first rows, read from the file itself."""
+        with _whole(source.path), _opened(source.path) as file:
+            batch = next(file.iter_batches(FIRST), None)
+            return self._table(file.schema_arrow.empty_table() if batch is None else _as_table(file, batch))
+
+    def _table(self, found: Any) -> Table:
+        columns, names = column_names(found.column_names), class_names(found.schema.metadata)
+        values = [_values(found.column(place), names.get(name)) for place, name in enumerate(found.column_names)]
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
         table = Table(columns, rows, [], self.kind, "utf-8", lines=list(range(1, len(rows) + 1)))
         table.warnings = _binary(columns, values)
         return table
+
+    def unpacked(self, path: Path) -> int:
+        """As the row groups say."""
+        with _whole(path), _opened(path) as file:
+            return sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+
+    def schema(self, lines: Any, seen: Any) -> Any:
+        """As the file has it: what is null, or a whole number, in the first rows need not be so in the last."""
+        import pyarrow as pa
+
+        with _whole(lines.path), _opened(lines.path) as file:
+            names, nulls = class_names(file.schema_arrow.metadata), _empty(file.metadata)
+            kinds = [_kind(item.type, item.name, nulls, item.name in names) for item in file.schema_arrow]
+        return pa.schema([pa.field(name, kind) for name, kind in zip(column_names(seen.names), kinds, strict=True)])
+
+    def pieces(self, lines: Any, schema: Any) -> Iterator[Piece]:
+        """Some thousand rows at a time."""
+        import pyarrow as pa
+
+        done, size = 0, lines.path.stat().st_size
+        with _whole(lines.path), _opened(lines.path) as file:
+            names = class_names(file.schema_arrow.metadata)
+            for batch in file.iter_batches(BATCH):
+                if not batch.num_rows:
+                    continue
+                columns = [
+                    _column(batch.column(place), names.get(name), place, schema)
+                    for place, name in enumerate(file.schema_arrow.names)
+                ]
+                _check_cells(lines.path, columns, schema, done)
+                yield Piece(arrow=pa.Table.from_arrays(columns, schema=schema), line=done + 1)
+                done += batch.num_rows
+                lines.done = size * done // file.metadata.num_rows
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """UserError for a file that is damaged or cut."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        name, reason = shorten(path.name), shorten(error, 120)
+        raise UserError(
+            f"{name}: the Parquet file is damaged or cut: {reason}. Download or write it again.",
+            f"{name}：Parquet 文件损坏或不完整：{reason}。请重新下载或生成。",
+            field="file",
+        ) from error
+
+
+def _opened(path: Path) -> Any:
+    """Read through a small buffer: mapped into memory, what was read would count as memory of ours."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, buffer_size=1 << 20, memory_map=False)
+
+
+def _as_table(file: Any, batch: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch]).replace_schema_metadata(file.schema_arrow.metadata)
+
+
+def _values(column: Any, names: list[str] | None) -> list[Any]:
+    return [_called(plain(value), names) for value in column.to_pylist()]
+
+
+def _column(array: Any, names: list[str] | None, place: int, schema: Any) -> Any:
+    """A column as the schema has it: by Arrow where that is the same as value by value, else value by value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, wanted = array.type, schema.field(place).type
+    if pa.types.is_dictionary(kind):
+        array = array.dictionary_decode()
+        kind = array.type
+    words = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    same = names is None and (
+        (words and pa.types.is_string(wanted))
+        or (pa.types.is_integer(kind) and wanted == pa.int64() and kind != pa.uint64())
+        or (pa.types.is_boolean(kind) and wanted == kind)
+    )
+    if names is None and pa.types.is_floating(kind) and kind != pa.float16() and wanted == pa.float64():
+        return pc.if_else(pc.is_finite(array), array.cast(wanted), None)
+    return array.cast(wanted) if same else fitted(_values(array, names), place, schema)
+
+
+def _kind(kind: Any, path: str, nulls: set[str], named: bool) -> Any:
+    """The type that values of this one have when they are plain; null where no row has any."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(_kind(kind.value_type, f"{path}.list.{kind.value_field.name}", nulls, named))
+    if types.is_map(kind):
+        pair = [_kind(part, f"{path}.key_value", nulls, False) for part in (kind.key_type, kind.item_type)]
+        return pa.list_(pa.list_(pair[0])) if pair[0] == pair[1] else pa.string()
+    if types.is_struct(kind) and kind.num_fields:
+        inner = [kind.field(number) for number in range(kind.num_fields)]
+        return pa.struct([(item.name, _kind(item.type, f"{path}.{item.name}", nulls, False)) for item in inner])
+    if path in nulls or types.is_null(kind):
+        return pa.null()
+    if named:
+        return pa.string()
+    if types.is_integer(kind):
+        return pa.int64()
+    if types.is_floating(kind):
+        return pa.float64()
+    return kind if types.is_boolean(kind) else pa.string()
+
+
+def _empty(facts: Any) -> set[str]:
+    """The paths of columns of which the file says that they hold nothing."""
+    groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
+    empty = set()
+    for place in range(facts.num_columns):
+        chunks = [group.column(place) for group in groups]
+        told = [chunk.statistics for chunk in chunks]
+        if all(each is not None and each.has_null_count and each.num_values == 0 for each in told):
+            empty.add(chunks[0].path_in_schema if chunks else "")
+    return empty
+
+
+def _check_cells(path: Path, columns: list[Any], schema: Any, done: int) -> None:
+    """UserError for a text that is far too long."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(schema.names, columns, strict=True):
+        if not pa.types.is_string(column.type) or (pc.max(pc.binary_length(column)).as_py() or 0) <= FIELD_LIMIT:
+            continue
+        sizes = pc.fill_null(pc.utf8_length(column), 0)
+        if (size := pc.max(sizes).as_py()) > FIELD_LIMIT:
+            raise too_long(path, done + 1 + pc.index(sizes, size).as_py(), name, size)
 
 
 def _check_size(source: Source, facts: Any) -> None:
