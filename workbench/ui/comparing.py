@@ -92,7 +92,7 @@ def _sentence(words: Words, pair: dict[str, Any]) -> str:
 def _scores(found: dict[str, Any], words: Words) -> Any:
     results = [each for each in found["results"] if each["metric"] == found["results"][0]["metric"]]
     metric = METRICS.get(results[0]["metric"])
-    figure = evalfigures.scores([each["id"] for each in results], [each["score"] for each in results], [each["interval"] for each in results], words.say(metric.label))  # fmt: skip
+    figure = evalfigures.scores([each["id"] for each in results], [each["score"] for each in results], [each["interval"] for each in results], (words.say(metric.label), metric.percent))  # fmt: skip
     return gr.update(value=figure, visible=True)
 
 

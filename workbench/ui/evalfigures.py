@@ -25,8 +25,8 @@ def reliability(bins: Sequence[dict[str, float]], words: Words) -> go.Figure:
     return figure
 
 
-def scores(names: Sequence[str], values: Sequence[float], spans: Sequence[Any], title: str) -> go.Figure:
-    """A point with its interval per result, the first on top."""
+def scores(names: Sequence[str], values: Sequence[float], spans: Sequence[Any], title: tuple[str, bool]) -> go.Figure:
+    """A point with its interval per result, the first on top; `title`: the metric's name and whether it is a share."""
     figure = canvas(90 + 44 * len(names))
     ends = [span or (value, value) for value, span in zip(values, spans, strict=True)]
     figure.add_scatter(
@@ -36,5 +36,5 @@ def scores(names: Sequence[str], values: Sequence[float], spans: Sequence[Any], 
                  "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)]},
     )  # fmt: skip
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
-    figure.update_xaxes(title=title)
+    figure.update_xaxes(title=title[0], tickformat=".0%" if title[1] else None)
     return figure
