@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakehub import Hub, serve_hub
+from faults import NOTED, worst
 
 from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
@@ -15,6 +16,14 @@ from workbench.core.workspace import Workspace
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests measured, row by row of tests/faults.py."""
+    if NOTED:
+        terminalreporter.section("faults: what was measured")
+        for row, figures in worst(NOTED).items():
+            terminalreporter.write_line(f"{row}: {'; '.join(map(str, figures))}")
 
 
 @pytest.fixture

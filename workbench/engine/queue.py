@@ -153,8 +153,12 @@ def taken(runs: Iterable[Run]) -> set[str]:
 
 
 def reason(workspace: Workspace, run: Run) -> str:
-    """Why a queued run has not started: "held", "hours", "busy", or "next"."""
+    """Why a queued run has not started: "locked", "unreadable", "held", "hours", "busy", or "next"."""
     queue = read(workspace)
+    if not os.access(run.folder, os.W_OK | os.X_OK):
+        return "locked"
+    if run.unreadable is not None:
+        return "unreadable"
     if not queue.open(run):
         return "held" if queue.held else "hours"
     busy = taken(each for each in all_runs(workspace) if each.status == "running")

@@ -16,7 +16,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import speed, tokens
+from workbench.engine import labelling, speed, tokens
 from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
@@ -129,10 +129,11 @@ def load(session: Session) -> None:
 
 def settle_template(session: Session) -> None:
     """How conversations are written, decided once for training, saving and answering."""
-    from workbench.models.chat_template import ensure_chat_template
+    from workbench.models.chat_template import ensure_chat_template, knows_markers
 
     wanted = getattr(session.recipe.task, "chat_template", None)
     if wanted and ensure_chat_template(session.tokenizer, wanted) and wanted == "auto":
+        session.stage.write("template", markers=knows_markers(session.tokenizer))
         session.stage.note(
             Text(
                 "This model brings no chat template; plain words are used (System: / User: / Assistant:).",
@@ -167,6 +168,8 @@ def encode(session: Session) -> None:
         raise nothing_left(session.recipe)
     count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
+    if (labels := labelling.told(session.workspace, session.recipe, session.material)) is not None:
+        stage.write("labels", **labels)
     stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=count)
     stage.write("sample", tokens=shown(session.train.inputs[0], session.tokenizer))
 
