@@ -67,6 +67,11 @@ def cuda(number: int) -> None:
     )
 
 
+def memory(number: int) -> None:
+    """What Python says."""
+    raise MemoryError
+
+
 def bad_words(number: int) -> None:
     """An error whose words would like to be markup."""
     raise RuntimeError(LINE)
@@ -80,7 +85,7 @@ def leap(number: int) -> None:
     time.time = lambda: plain() + number  # type: ignore[assignment]
 
 
-ACTS: dict[str, Callable[[int], None]] = {each.__name__: each for each in (kill, hang, shout, limit, grab, cuda, bad_words, leap)}  # fmt: skip
+ACTS: dict[str, Callable[[int], None]] = {each.__name__: each for each in (kill, hang, shout, limit, grab, cuda, memory, bad_words, leap)}  # fmt: skip
 
 
 def spoil(where: str, act: str) -> None:

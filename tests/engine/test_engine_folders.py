@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from engineruns import QUIET, worked
 from faults import note
 from fewrows import kinds, wait
 from places import ROOT
@@ -23,6 +24,7 @@ from workbench.core.workspace import Workspace
 from workbench.engine import checkpoint, queue, supervisor
 
 Make = Callable[..., Recipe]
+pytestmark = QUIET
 LONG = {"training__max_steps": 100_000, "training__save_steps": 5, "evaluation__baseline": False}
 DROP, OVERRIDE, SEARCH = 24, 1, 2
 """prctl's PR_CAPBSET_DROP; the two capabilities by which root passes every permission."""
@@ -65,7 +67,7 @@ def start_as_anybody(workspace: Workspace, recipe: Recipe, folder: Path) -> subp
     ]
     return subprocess.run(
         command, cwd=ROOT, preexec_fn=as_anybody, capture_output=True, text=True, timeout=120, check=False
-    )  # noqa: PLW1509
+    )
 
 
 def test_a_workspace_that_may_not_be_written_to_refuses_a_run_with_one_sentence(workspace: Workspace, recipe: Make, tmp_path: Path, lock: Callable[[Path, int], None]) -> None:  # fmt: skip
@@ -112,7 +114,7 @@ def test_the_queue_says_what_is_locked_or_of_another_release(workspace: Workspac
 def test_a_right_that_is_taken_away_ends_the_run_with_the_last_good_checkpoint_named(workspace: Workspace, recipe: Make, tmp_path: Path, lock: Callable[[Path, int], None]) -> None:  # fmt: skip
     done = start_as_anybody(workspace, recipe(**{**LONG, "training__max_steps": 400}), tmp_path)
     run = Run(workspace.runs / done.stdout.strip())
-    wait(run, lambda: "checkpoint" in kinds(run))
+    wait(run, lambda reporter: "checkpoint" in kinds(run))
     lock(run.checkpoints, 0o555)
     assert wait(run) == "failed"
     said = str(run.events()[0][-1].get("en"))
@@ -121,50 +123,37 @@ def test_a_right_that_is_taken_away_ends_the_run_with_the_last_good_checkpoint_n
     assert checkpoint.wrong_with(kept, checkpoint.read_json(kept / checkpoint.MANIFEST)["of"]) is None
     run.checkpoints.chmod(0o755)
     supervisor.resume(run)
-    wait(run, lambda: "resumed" in kinds(run))
+    wait(run, lambda reporter: "resumed" in kinds(run))
     assert next(each for each in run.events()[0] if each.kind == "resumed").get("step") == int(kept.name[5:])
     supervisor.cancel(run)
 
 
-@pytest.mark.slow
-def test_nothing_is_written_through_a_link_put_in_the_place_of_a_folder(workspace: Workspace, recipe: Make, tmp_path: Path) -> None:  # fmt: skip
-    run = supervisor.start(workspace, recipe(**LONG))
-    wait(run, lambda: "checkpoint" in kinds(run))
-    elsewhere = tmp_path / "elsewhere"
+def in_the_place(folder: Path, elsewhere: Path) -> None:
+    """The folder is moved away, and a link put in its place."""
     elsewhere.mkdir()
-    swapped(run.checkpoints, elsewhere)
-    assert wait(run) == "failed"
+    folder.rename(elsewhere.with_name("moved"))
+    folder.symlink_to(elsewhere)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["trainer", "loop"])
+def test_nothing_is_written_through_a_link_put_in_the_place_of_a_folder(engine: str, workspace: Workspace, recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    run, elsewhere = create(workspace, recipe(**LONG, training__engine=engine)), tmp_path / "elsewhere"
+    assert worked(run, monkeypatch, 7, lambda reporter: in_the_place(run.checkpoints, elsewhere)) == "failed"
     assert "has become a link" in str(run.events()[0][-1].get("en"))
     assert list(elsewhere.iterdir()) == []
-
-
-def swapped(folder: Path, elsewhere: Path) -> None:
-    """The folder moved away and a link in its place; a worker that was just writing there may have to be waited out."""
-    for _ in range(100):
-        folder.rename(folder.with_name(f"moved-{time.monotonic_ns()}"))
-        try:
-            folder.symlink_to(elsewhere)
-            return
-        except FileExistsError:  # made anew in between
-            continue
-    raise AssertionError(folder)
+    assert checkpoint.sealed(tmp_path / "moved")
 
 
 @pytest.mark.slow
-def test_a_run_whose_whole_folder_becomes_a_link_ends(workspace: Workspace, recipe: Make, tmp_path: Path) -> None:
-    run = supervisor.start(workspace, recipe(**LONG))
-    wait(run, lambda: "step" in kinds(run))
-    worker = run.worker()
-    assert worker
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    run.folder.rename(tmp_path / "moved")
-    run.folder.symlink_to(elsewhere)
-    worker.wait(60)
+def test_a_run_whose_whole_folder_becomes_a_link_ends(workspace: Workspace, recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    run, elsewhere = create(workspace, recipe(**LONG)), tmp_path / "elsewhere"
+    worked(run, monkeypatch, 7, lambda reporter: in_the_place(run.folder, elsewhere))
     assert list(elsewhere.iterdir()) == []
     run.folder.unlink()
     shutil.move(tmp_path / "moved", run.folder)
-    assert run.status in ("stopped", "failed")
+    assert run.status == "stopped"
+    assert checkpoint.sealed(run.checkpoints)
 
 
 def test_a_folder_nobody_may_look_into_breaks_no_list(

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, write_json
+from workbench.core.files import read_json, write_json, writing
 from workbench.core.run import Run, all_runs, find
 from workbench.core.workspace import Workspace
 
@@ -67,7 +67,8 @@ def _write(workspace: Workspace, queue: Queue) -> None:
         "order": [run_id for run_id in queue.order if run_id in waiting], "held": queue.held,
         "hours": list(queue.hours) if queue.hours else None, "now": sorted(queue.now & waiting),
     }  # fmt: skip
-    write_json(workspace.root / FILE, told)
+    with writing(workspace.root):
+        write_json(workspace.root / FILE, told)
 
 
 def queued(workspace: Workspace) -> list[Run]:
