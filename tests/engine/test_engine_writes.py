@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from engineruns import QUIET, worked
 from faults import note
@@ -71,8 +72,9 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
     monkeypatch.setattr(EventWriter, "__init__", opened)
     for place, name in ((os, "fsync"), (Path, "rename"), (Path, "replace"), (torch, "save")):
         monkeypatch.setattr(place, name, made.around(getattr(place, name), name))
-    for place in (checkpoint, trainer, loopstate):
-        monkeypatch.setattr(place, "save_file", made.around(place.save_file, "tensors"))
+    save_file = made.around(checkpoint.save_file, "tensors")
+    for place in (checkpoint, trainer, loopstate, safetensors.torch):
+        monkeypatch.setattr(place, "save_file", save_file)
     monkeypatch.setattr(room, "EVERY", 0.01)
     return made
 

@@ -53,7 +53,15 @@ class EventWriter:
         line = json.dumps({"kind": kind, **when, **_plain(facts)}, ensure_ascii=False)
         self._waiting += line.encode("utf-8", "replace") + b"\n"
         if self.flush() and kind != "step":
+            self._sync()
+
+    def _sync(self) -> None:
+        """A disk or quota that is full may say so only now; the line is written, and forced to disk with the next one."""
+        try:
             os.fsync(self._stream.fileno())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     def flush(self) -> bool:
         """Write what waits; False while there is no room for it."""

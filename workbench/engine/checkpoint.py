@@ -89,7 +89,11 @@ class Keeper:
 
             patiently(self.stage, self.folder, 0, closed, lambda: None)
         shutil.rmtree(place, ignore_errors=True)
-        made.rename(place)
+
+        def named() -> None:
+            made.rename(place)
+
+        patiently(self.stage, self.folder, 0, named, lambda: None)
         sync_folder(self.folder)
         self.stage.write("checkpoint", step=step, mb=round(self.need / 1e6, 2))
         for old in sealed(self.folder)[: -self.keep]:

@@ -234,7 +234,7 @@ def fit(session: Session) -> None:
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
     reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
-    reporter.best.main = stage.world.main
+    reporter.best.main, reporter.best.stage = stage.world.main, stage
     loop = loops.looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
@@ -285,17 +285,24 @@ def tell_model(session: Session) -> None:
     session.training.update(facts)
 
 
+def told_at_last(run: Run, report: dict[str, Any]) -> None:
+    """The report and the model card."""
+    from workbench.engine.card import write_card
+
+    write_json(run.result / "report.json", report)
+    write_card(run, report)
+
+
 def finish(session: Session, before: Any) -> None:
     """Save first, so that nothing learned is lost; then score, report and the model card."""
-    from workbench.engine.card import write_card
     from workbench.engine.report import build
+    from workbench.engine.room import patiently
     from workbench.engine.saving import save
 
     save(session)
     after = judge(session)
     report = build(session, before, after, session.training)
-    write_json(session.run.result / "report.json", report)
-    write_card(session.run, report)
+    patiently(session.stage, session.run.folder, 0, lambda: told_at_last(session.run, report), lambda: None)
     for best in session.run.checkpoints.glob("best-*"):
         best.unlink()
     keys = ("main_metric", "rows", "before", "after", "baseline", "verdict")
