@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakehub import Hub, serve_hub
+from faults import NOTED, worst
 
 from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
@@ -28,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.name != SINGLY:
             place = item.path.parent if item.get_closest_marker("browser") else item.path
             item.add_marker(pytest.mark.xdist_group(place.stem))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests measured, row by row of tests/faults.py."""
+    if NOTED:
+        terminalreporter.section("faults: what was measured")
+        for row, figures in worst(NOTED).items():
+            terminalreporter.write_line(f"{row}: {'; '.join(map(str, figures))}")
 
 
 @pytest.fixture

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matrix
+import pytest
 
 from workbench.core.events import EventWriter
 from workbench.core.recipe import parse
 from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
+from workbench.engine.callback import Reporter
 from workbench.engine.session import train
 from workbench.engine.stage import Stage
+from workbench.engine.worker import guarded
 from workbench.engine.world import promised
+
+QUIET = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+"""A worker is a process of its own, where the libraries' warnings are nobody's business."""
 
 
 def run_with(folder: Path, engine: str, training: dict[str, Any], **changes: Any) -> Run:
@@ -41,6 +48,27 @@ def work(run: Run, again: bool = False) -> None:
         train(Stage(run, writer, again=again, world=promised(run.recipe.compute)))
     finally:
         writer.close()
+
+
+def worked(run: Run, monkeypatch: pytest.MonkeyPatch, at: int = 0, act: Callable[[Reporter], None] = lambda reporter: None, again: bool = False) -> str:  # fmt: skip
+    """A whole worker in this process, its outermost edge too; something happens before the step `at` is told. The status it leaves.
+    `again`: it takes up what an earlier one left."""
+    plain = Reporter._step
+
+    def step(self: Reporter, state: Any, logs: dict[str, Any]) -> None:
+        if state.global_step == at:
+            act(self)
+        plain(self, state, logs)
+
+    writer = EventWriter(run.events_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporter, "_step", step)
+        try:
+            writer.write("started")
+            guarded(Stage(run, writer, again=again))
+        finally:
+            writer.close()
+    return run.status
 
 
 def told(run: Run, kind: str, key: str) -> list[Any]:

@@ -66,6 +66,21 @@ def tiny_bert(folder: Path) -> Path:
     return folder
 
 
+def copy_with(model: Path, folder: Path, byte: str) -> Path:
+    """The model with NaN in the embedding of one byte."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoTokenizer
+
+    folder.mkdir()
+    for path in model.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    weights = load_file(folder / "model.safetensors")
+    token = AutoTokenizer.from_pretrained(model).convert_tokens_to_ids(byte)
+    weights["model.embed_tokens.weight"][token] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def raw_safetensors(path: Path, values: int = 4) -> Path:
     """A sound file of one float32 tensor, written by hand."""
     head = json.dumps({"w": {"dtype": "F32", "shape": [values], "data_offsets": [0, values * 4]}}).encode()

@@ -20,7 +20,20 @@ from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.models import source
 
-BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs"]
+BENCHES = [
+    "ui",
+    "training",
+    "worker",
+    "busy",
+    "forecast",
+    "matrix",
+    "nearby",
+    "import",
+    "pages",
+    "history",
+    "runs",
+    "faults",
+]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
+    bench.add_argument("more", nargs=argparse.REMAINDER, help="for the benchmark itself: --long, --rounds 3, --json …")
     verbs.add_parser("doctor", help="what this machine has")
     for verb in verbs.choices.values():
         verb.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")

@@ -204,7 +204,7 @@ def bench(workspace: Workspace, arguments: Arguments) -> int:
     script = ROOT / "tests" / "benchmarks" / f"{arguments.name}.py"
     if not script.is_file():
         raise UserError("Benchmarks come with the source tree only.", "基准测试只随源码提供。")
-    os.execv(sys.executable, [sys.executable, str(script), *(["--json"] if arguments.json else [])])
+    os.execv(sys.executable, [sys.executable, str(script), *arguments.more, *(["--json"] if arguments.json else [])])
 
 
 def doctor(workspace: Workspace, arguments: Arguments) -> int:

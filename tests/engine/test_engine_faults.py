@@ -11,14 +11,20 @@ from pathlib import Path
 
 import psutil
 import pytest
+from faults import note
 from fewrows import kinds, wait
 
+from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
-from workbench.core.run import all_runs, create
+from workbench.core.run import ENDED, all_runs, create
 from workbench.core.workspace import Workspace
-from workbench.engine import logcap, supervisor
+from workbench.engine import checkpoint, diagnosis, logcap, supervisor
+from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
+from workbench.ui.page import Page
+from workbench.ui.tabs import runs as runs_tab
+from workbench.ui.words import Words
 
 Make = Callable[..., Recipe]
 
@@ -31,13 +37,19 @@ def test_a_worker_that_is_held_still_goes_on_and_no_second_one_starts(workspace:
     wait(run, lambda: "step" in kinds(run))
     worker = run.worker()
     assert worker
+    assert diagnosis.alarms(run) == ""
     os.kill(worker.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    wait(run, lambda: diagnosis.alarms(run) == "held")
+    note("F4", "“not responding” told", time.monotonic() - began, "s", 15)
+    assert "not responding" in diagnosis.diagnose(run)[0].text.en
     for _ in range(5):
         assert supervisor.launch_next(workspace) is None
         assert run.status == "running"
         time.sleep(0.2)
     os.kill(worker.pid, signal.SIGCONT)
     assert wait(run) == "finished"
+    assert sum(event.kind == "started" for event in run.events()[0]) == 1
     steps = [[event.get("loss") for event in each.events()[0] if event.kind == "step"] for each in (plain, run)]
     assert steps[0] == steps[1]
 
@@ -52,10 +64,68 @@ def test_a_stop_is_granted_in_every_phase_and_leaves_no_process(workspace: Works
     supervisor.stop(run)
     said = time.monotonic() - began
     assert wait(run) == "stopped"
-    print(f"stop in {phase}: acknowledged after {1000 * said:.0f} ms, gone after {time.monotonic() - began:.1f} s")
+    note("F5", "a stop acknowledged", 1000 * said, "ms", 300)
+    note("F5", "saved and gone", time.monotonic() - began, "s", 10)
     mine = [each for each in psutil.process_iter(["cmdline"]) if str(run.folder) in " ".join(each.info["cmdline"] or [])]  # fmt: skip
     psutil.wait_procs([*mine, *([worker] if worker else [])], timeout=15)
-    assert not [each for each in mine if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    left = [each for each in mine if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert left == []
+    note("F5", "processes left", len(left), most=0)
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_told_of_never_killed_and_can_be_cancelled(workspace: Workspace, recipe: Make, spoil: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(diagnosis, "STILL", 2.0)
+    spoil("workbench.engine.callback:Reporter._step:12=hang")
+    run = supervisor.start(workspace, recipe(training__max_steps=100_000, training__save_steps=5, evaluation__baseline=False))  # fmt: skip
+    wait(run, lambda: diagnosis.alarms(run) == "hangs")
+    found = diagnosis.diagnose(run)[0]
+    assert "cancel it" in found.text.en
+    assert "取消" in found.text.zh
+    silent = clock.up() - run.events()[0][-1].up  # type: ignore[operator]
+    note("F21", "flagged after a silence of (60 s outside this test)", silent, "s")
+    supervisor.stop(run)  # asked, but nobody there to hear it: it is not killed for that
+    for _ in range(10):
+        supervisor.launch_next(workspace)
+        time.sleep(0.1)
+    assert run.status == "running"
+    began = time.monotonic()
+    supervisor.cancel(run)
+    note("F21", "cancelled and gone", time.monotonic() - began, "s", 10)
+    assert (run.status, run.worker(), run.resumable) == ("stopped", None, True)
+    assert checkpoint.sealed(run.checkpoints)
+
+
+@pytest.mark.slow
+def test_a_worker_that_floods_its_log_neither_fills_the_disk_nor_slows_the_page(workspace: Workspace, recipe: Make, spoil: Callable[..., None]) -> None:  # fmt: skip
+    flooded(workspace, recipe, spoil, 100)
+
+
+@pytest.mark.long
+def test_a_worker_that_prints_a_gigabyte(workspace: Workspace, recipe: Make, spoil: Callable[..., None]) -> None:
+    flooded(workspace, recipe, spoil, 1000)
+
+
+def flooded(workspace: Workspace, recipe: Make, spoil: Callable[..., None], megabytes: int) -> None:
+    """The page is asked all the while; what the worker says at last is words, not markup."""
+    spoil(f"workbench.engine.callback:Reporter._step:4=shout:{megabytes}", "workbench.engine.callback:Reporter._step:8=bad_words")  # fmt: skip
+    run = supervisor.start(workspace, recipe(training__max_steps=20, evaluation__baseline=False))
+    page, log, largest, asked = Page(Words("en"), workspace, Feed(), Draft(workspace)), run.folder / "worker.log", 0, list[float]()  # fmt: skip
+    while run.status not in ENDED:
+        began = time.perf_counter()
+        runs_tab._draw(page, run.id)
+        asked.append(time.perf_counter() - began)
+        largest = max(largest, log.stat().st_size)
+        time.sleep(0.05)
+    assert run.status == "failed"
+    shown = "".join(str(part) for part in runs_tab._draw(page, run.id))
+    assert "ended unexpectedly" in shown
+    assert "&lt;script&gt;" in shown
+    assert "<script" not in shown
+    assert not set("\x1b\x07\x00") & set(shown)
+    note("F20", f"largest log while {megabytes} MB are printed", largest / 1e6, "MB")
+    note("F20", "log afterwards", log.stat().st_size / 1e6, "MB", (logcap.LIMIT + 2 * logcap.KEPT) / 1e6)
+    note("F20", "95 % of the page’s looks at the run take less than", 1000 * sorted(asked)[int(len(asked) * 0.95)], "ms", 100)  # fmt: skip
 
 
 def test_a_log_that_grows_is_cut_and_keeps_its_end(tmp_path: Path) -> None:

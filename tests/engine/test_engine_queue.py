@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from faults import note
 from fewrows import wait
 from places import ROOT
 
@@ -98,14 +99,37 @@ def test_a_damaged_queue_file_is_an_empty_one(workspace: Workspace, recipe: Make
 
 
 def test_fifty_clicks_are_one_run(workspace: Workspace, recipe: Make, started: list[str]) -> None:
-    made: list[str] = []
-    threads = [threading.Thread(target=lambda: made.append(supervisor.start(workspace, recipe(), once=True).id)) for _ in range(50)]  # fmt: skip
+    made = clicked(workspace, recipe(), 50)
+    assert (len(set(made)), len(made), len(started), len(all_runs(workspace))) == (1, 50, 1, 1)
+    assert supervisor.start(workspace, recipe(name="another"), once=True).id not in made
+
+
+def clicked(workspace: Workspace, chosen: Recipe, times: int) -> list[str]:
+    """The runs that so many clicks at once led to."""
+    made, took = list[str](), list[float]()
+
+    def click() -> None:
+        began = time.monotonic()
+        made.append(supervisor.start(workspace, chosen, once=True).id)
+        took.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=click) for _ in range(times)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(set(made)), len(made), len(started), len(all_runs(workspace))) == (1, 50, 1, 1)
-    assert supervisor.start(workspace, recipe(name="another"), once=True).id not in made
+    note("F15", f"runs made by {times} clicks at once", len(set(made)), most=1)
+    note("F15", "the last click is answered", 1000 * max(took), "ms", 500)
+    return made
+
+
+@pytest.mark.long
+def test_two_hundred_times_fifty_clicks(workspace: Workspace, recipe: Make, started: list[str]) -> None:
+    for number in range(200):
+        chosen = recipe(name=f"r{number}")
+        assert len(set(clicked(workspace, chosen, 50))) == 1
+        assert len(started) == 1, "one device, one run"
+    assert len(all_runs(workspace)) == 200
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from fewrows import kinds, wait, write_rows
-from safetensors.torch import load_file, save_file
+from tinymodels import copy_with
 
 from workbench.core.errors import UserError
 from workbench.core.events import EventWriter
@@ -125,20 +125,6 @@ def test_a_number_that_is_not_finite_ends_the_run_at_that_step(workspace: Worksp
     assert [event.get("loss") == "nan" for event in steps] == [False] * (len(steps) - 1) + [True]
     assert len(list(run.checkpoints.glob("step-*"))) == len(steps) - 1
     assert not run.result.exists()
-
-
-def copy_with(model: Path, folder: Path, byte: str) -> Path:
-    """The model with NaN in the embedding of one byte."""
-    from transformers import AutoTokenizer
-
-    folder.mkdir()
-    for path in model.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    weights = load_file(folder / "model.safetensors")
-    token = AutoTokenizer.from_pretrained(model).convert_tokens_to_ids(byte)
-    weights["model.embed_tokens.weight"][token] = float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.core import clock
+
 TERMINAL = ("finished", "stopped", "failed")
 LIFECYCLE = ("queued", "started", *TERMINAL)
 """What begins or ends a run; "queued" stands in a log only where a run was put back into the queue."""
@@ -23,11 +25,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Event:
-    """One line: what happened (`kind`), when (seconds since the epoch), and its facts."""
+    """One line: what happened (`kind`), when (seconds since the epoch), its facts, and when by a clock that never jumps (`up`: seconds
+    since the machine was switched on; None in logs of older releases)."""
 
     kind: str
     time: float
     facts: dict[str, Any] = field(default_factory=dict)
+    up: float | None = None
 
     def get(self, name: str, default: Any = None) -> Any:
         """A fact by name."""
@@ -45,10 +49,19 @@ class EventWriter:
 
     def write(self, kind: str, /, **facts: Any) -> None:
         """Append one event. Lifecycle events and saves are forced to disk; steps are not (thousands an hour)."""
-        line = json.dumps({"kind": kind, "time": round(time.time(), 3), **_plain(facts)}, ensure_ascii=False)
+        when = {"time": round(time.time(), 3), "up": round(clock.up(), 3)}
+        line = json.dumps({"kind": kind, **when, **_plain(facts)}, ensure_ascii=False)
         self._waiting += line.encode("utf-8", "replace") + b"\n"
         if self.flush() and kind != "step":
+            self._sync()
+
+    def _sync(self) -> None:
+        """A disk or quota that is full may say so only now; the line is written, and forced to disk with the next one."""
+        try:
             os.fsync(self._stream.fileno())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     def flush(self) -> bool:
         """Write what waits; False while there is no room for it."""
@@ -89,7 +102,9 @@ def parse(line: bytes) -> Event:
     """An event from one line; a line that is none becomes an event of kind "text"."""
     try:
         facts = json.loads(line)
-        return Event(str(facts.pop("kind")), float(facts.pop("time")), facts)
+        up = facts.pop("up", None)
+        kind, when = str(facts.pop("kind")), float(facts.pop("time"))
+        return Event(kind, when, facts, float(up) if isinstance(up, (int, float)) else None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Event("text", 0.0, {"text": line.decode("utf-8", "replace")[:2000]})
 
@@ -102,6 +117,8 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
             data = stream.read()
     except FileNotFoundError:
         return [], 0
+    except OSError:  # locked away for now
+        return [], offset
     whole = data[: data.rfind(b"\n") + 1]
     return [parse(line) for line in whole.splitlines() if line.strip()], offset + len(whole)
 
@@ -110,7 +127,7 @@ def last_lifecycle(path: Path, tail: int = 65536) -> Event | None:
     """The last event that began or ended a run, looked for from the end of the file."""
     try:
         size = path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return None
     for reach in (tail, size):
         start = max(0, size - reach)

@@ -46,6 +46,28 @@ def inside(root: Path, *parts: str) -> Path:
     return target
 
 
+def there(path: Path) -> bool:
+    """Whether a path is there and may be looked at: what somebody else locked away is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A folder that cannot be written to is one sentence, not a traceback."""
+    try:
+        yield
+    except OSError as error:
+        where, reason = Path(error.filename or folder), error.strerror or type(error).__name__
+        named = where.relative_to(folder) if where.is_relative_to(folder) and where != folder else where.name
+        raise UserError(
+            f"{folder} cannot be written to ({named}: {reason}). Give this user the right to write there, or make room, and try again.",
+            f"无法写入 {folder}（{named}：{reason}）。请为当前用户开放写入权限或腾出空间后重试。",
+        ) from error
+
+
 @contextlib.contextmanager
 def atomic(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a neighbour file and put it in place of `path` only when the block ended well and the bytes are on disk."""

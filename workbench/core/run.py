@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import psutil
 
-from workbench.core import events
+from workbench.core import clock, events
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, write_json, write_text
+from workbench.core.files import read_json, there, write_json, write_text, writing
 from workbench.core.recipe import Recipe, read
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
@@ -36,6 +36,8 @@ STATUS: dict[Status, Text] = {
 }
 GIVEN = "WORKBENCH_DEVICE"
 """Tells a worker the device it was given."""
+UNREADABLE = "?"
+"""In lists, for what a recipe that cannot be read would have said."""
 ENDED = ("finished", "stopped", "failed", "lost")
 
 
@@ -76,6 +78,15 @@ class Run:
         return read(self.folder / "recipe.yaml")
 
     @property
+    def unreadable(self) -> UserError | None:
+        """Why its recipe cannot be read here (another release made it, it is damaged), if that is so."""
+        try:
+            _ = self.recipe
+        except UserError as error:
+            return error
+        return None
+
+    @property
     def report(self) -> dict[str, Any] | None:
         """The report card, once there is one."""
         found = read_json(self.result / "report.json")
@@ -86,13 +97,13 @@ class Run:
         return events.read(self.events_path, offset)
 
     def worker(self) -> psutil.Process | None:
-        """The living worker process: same pid *and* same start time, so that a reused pid is never taken for it."""
+        """The living worker process: same pid *and* same start, so that a reused pid is never taken for it."""
         known = read_json(self.folder / "worker.json")
         if not isinstance(known, dict):
             return None
         try:
             process = psutil.Process(int(known["pid"]))
-            same = abs(process.create_time() - float(known["started"])) < 0.05
+            same = clock.is_same(process, known)
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except (psutil.Error, KeyError, TypeError, ValueError):
             return None
@@ -100,7 +111,7 @@ class Run:
     @property
     def status(self) -> Status:
         """Derived: from the last lifecycle event and whether the worker lives."""
-        claimed = (self.folder / "worker.json").exists()  # first: a run that is claimed while we look is not lost
+        claimed = there(self.folder / "worker.json")  # first: a run that is claimed while we look is not lost
         if self.worker() is not None:
             return "running"
         last = events.last_lifecycle(self.events_path)
@@ -112,9 +123,7 @@ class Run:
     def claim(self, process: psutil.Process, device: str = "") -> None:
         """Write down which process works on this run, and the device it was given."""
         device = device or os.environ.get(GIVEN) or self.device
-        write_json(
-            self.folder / "worker.json", {"pid": process.pid, "started": process.create_time(), "device": device}
-        )
+        write_json(self.folder / "worker.json", {**clock.identity(process), "device": device})
 
     @property
     def device(self) -> str:
@@ -124,24 +133,26 @@ class Run:
 
     def ask_to_stop(self) -> None:
         """Ask the worker to save and end; it looks at every step."""
-        write_text(self.folder / "stop", "stop\n")
+        with writing(self.folder):
+            write_text(self.folder / "stop", "stop\n")
 
     @property
     def stop_asked(self) -> bool:
         """Whether a stop was asked for."""
-        return (self.folder / "stop").exists()
+        return there(self.folder / "stop")
 
     def ask_to_pause(self, wanted: bool = True) -> None:
         """Ask the worker to hold still at the next step, or to go on."""
-        if wanted:
-            write_text(self.folder / "pause", "pause\n")
-        else:
-            (self.folder / "pause").unlink(missing_ok=True)
+        with writing(self.folder):
+            if wanted:
+                write_text(self.folder / "pause", "pause\n")
+            else:
+                (self.folder / "pause").unlink(missing_ok=True)
 
     @property
     def pause_asked(self) -> bool:
         """Whether a pause was asked for."""
-        return (self.folder / "pause").exists()
+        return there(self.folder / "pause")
 
     @property
     def resumable(self) -> bool:
@@ -150,15 +161,16 @@ class Run:
 
     def put_back(self) -> None:
         """Into the queue again, to go on where it ended. Only for who holds the queue's lock."""
-        for name in ("stop", "pause", "worker.json", "exit.json"):
-            (self.folder / name).unlink(missing_ok=True)
-        writer = events.EventWriter(self.events_path)
-        writer.write("queued")
-        writer.close()
+        with writing(self.folder):
+            for name in ("stop", "pause", "worker.json", "exit.json"):
+                (self.folder / name).unlink(missing_ok=True)
+            writer = events.EventWriter(self.events_path)
+            writer.write("queued")
+            writer.close()
 
     @property
     def started(self) -> float:
-        """When the folder was made, in seconds since the epoch."""
+        """When the folder was made, in seconds since the epoch; later than that of every run made before it (`create` sees to that)."""
         try:
             return (self.folder / "recipe.yaml").stat().st_mtime
         except OSError:
@@ -166,14 +178,14 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """One line of `runs list`."""
-        recipe = self.recipe
+        chosen = (UNREADABLE,) * 4  # it is listed all the same
+        if self.unreadable is None:
+            recipe = self.recipe
+            chosen = recipe.task.kind, recipe.method.kind, recipe.model.id, recipe.data.dataset
         return {
             "run": self.id,
             "status": self.status,
-            "task": recipe.task.kind,
-            "method": recipe.method.kind,
-            "model": recipe.model.id,
-            "dataset": recipe.data.dataset,
+            **dict(zip(("task", "method", "model", "dataset"), chosen, strict=True)),
             "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started)),
         }
 
@@ -188,10 +200,18 @@ def create(workspace: Workspace, recipe: Recipe, beside: dict[str, Any] | None =
     staged = workspace.runs / f".{run_id}.part"
     staged.mkdir(parents=True)
     recipe.save(staged / "recipe.yaml")
+    _after_all_others(workspace, staged / "recipe.yaml")
     for name, facts in (beside or {}).items():
         write_json(staged / name, facts)
     staged.rename(folder)
     return Run(folder)
+
+
+def _after_all_others(workspace: Workspace, path: Path) -> None:
+    """A clock that was set back does not put a new run before older ones: the order is that in which runs were made."""
+    newest = max((run.started for run in all_runs(workspace)), default=0.0)
+    if newest >= path.stat().st_mtime:
+        os.utime(path, (newest + 0.001, newest + 0.001))
 
 
 def find(workspace: Workspace, run_id: str) -> Run:
@@ -211,7 +231,7 @@ def find(workspace: Workspace, run_id: str) -> Run:
 
 def all_runs(workspace: Workspace) -> list[Run]:
     """Every run, newest first."""
-    folders = [path for path in workspace.runs.iterdir() if (path / "recipe.yaml").is_file()]
+    folders = [path for path in workspace.runs.iterdir() if there(path / "recipe.yaml")]
     found = [Run(path) for path in folders if not path.name.startswith(".")]
     return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
@@ -220,4 +240,5 @@ def remove(run: Run) -> None:
     """Delete a run that has ended."""
     if run.status not in ENDED and run.status != "queued":
         raise UserError(f"{run.id} is running; stop it first.", f"{run.id} 正在运行；请先停止。", field="run")
-    shutil.rmtree(run.folder)
+    with writing(run.folder.parent):
+        shutil.rmtree(run.folder)

@@ -6,6 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from workbench.engine.room import patiently
+from workbench.engine.stage import Stage
+
 
 class Best:
     """Keeps what is trained on disk whenever the held-out loss has never been lower. Each best lies in a file of its own, so that a
@@ -13,6 +16,8 @@ class Best:
 
     main: bool = True
     """Whether this is the process that writes."""
+    stage: Stage | None = None
+    """Where a full disk is told of while it is waited out."""
 
     def __init__(self, folder: Path, patience: int, wanted: bool) -> None:
         self.folder, self.patience, self.wanted = folder, patience, wanted or patience > 0
@@ -42,8 +47,16 @@ class Best:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".best-{self.step}.part"
-        save_file(learned, str(part))
-        part.replace(self._path(self.step))
+
+        def write() -> None:
+            save_file(learned, str(part))
+            part.replace(self._path(self.step))
+
+        if self.stage is None:
+            write()
+            return
+        size = sum(value.numel() * value.element_size() for value in learned.values())
+        patiently(self.stage, self.folder, size, write, lambda: part.unlink(missing_ok=True))
 
     def facts(self) -> dict[str, Any] | None:
         """As it stands in a checkpoint; None before the first look."""

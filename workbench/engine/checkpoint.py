@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from workbench.core.errors import UserError
 from workbench.core.files import read_json, sha256, sync_folder, write_json
 from workbench.core.text import Text
 from workbench.engine import spread
@@ -44,11 +45,22 @@ class Keeper:
 
     def begin(self) -> None:
         """Take away what a killed worker left half-written."""
+        self._check_place()
         for torn in [*self.folder.glob(f"{STAGED}*"), *self.folder.glob(".*.part")]:
             shutil.rmtree(torn, ignore_errors=True) if torn.is_dir() else torn.unlink(missing_ok=True)
 
+    def _check_place(self) -> None:
+        """A link in the place of the folder would lead the checkpoint somewhere else. UserError then."""
+        if self.folder.is_symlink():
+            raise UserError(
+                f"{self.folder.name} in the run's folder has become a link; nothing is written through it. Put the folder back, then go on.",
+                f"任务文件夹中的 {self.folder.name} 变成了链接；不会通过它写入任何内容。请恢复该文件夹，然后继续训练。",
+                field="run",
+            )
+
     def save(self, step: int, write: Callable[[], None], facts: dict[str, Any], tensors: dict[str, Any]) -> None:
         """`write` puts the loop's own files into checkpoint-STEP; everything else is done here."""
+        self._check_place()
         made, place = self.folder / f"{STAGED}{step}", self.folder / f"{PLACE}{step}"
 
         def whole() -> None:
@@ -77,7 +89,11 @@ class Keeper:
 
             patiently(self.stage, self.folder, 0, closed, lambda: None)
         shutil.rmtree(place, ignore_errors=True)
-        made.rename(place)
+
+        def named() -> None:
+            made.rename(place)
+
+        patiently(self.stage, self.folder, 0, named, lambda: None)
         sync_folder(self.folder)
         self.stage.write("checkpoint", step=step, mb=round(self.need / 1e6, 2))
         for old in sealed(self.folder)[: -self.keep]:

@@ -9,70 +9,20 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.core.errors import UserError
-from workbench.core.events import Event
-from workbench.core.files import read_json
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.text import Text
+from workbench.engine import symptoms
+from workbench.engine.casebook import Evidence, Finding, gathered, when
 
-TAIL = 20_000
-"""Bytes of worker.log that are looked at."""
 FEW = 8
 """Steps from which on a curve says something."""
 STILL, TIMES = 60.0, 10.0
 """Seconds without a word, and how many times the usual pause, from which on a run stands still."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One cause. `changes`: settings of a recipe that mend it; `resume`: it is enough to go on."""
-
-    kind: str
-    text: Text
-    changes: dict[str, Any] = field(default_factory=dict)
-    resume: bool = False
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All there is to go by. `steps` and `evals`: (step, loss), numbers only."""
-
-    recipe: Recipe
-    status: str
-    events: list[Event]
-    log: str = ""
-    exit: int | None = None
-    now: float = 0.0
-
-    @property
-    def failed(self) -> Event | None:
-        """The event of its failure."""
-        return next((event for event in reversed(self.events) if event.kind == "failed"), None) if self.status == "failed" else None  # fmt: skip
-
-    @property
-    def said(self) -> str:
-        """Its failure in words, with the end of the log."""
-        return f"{self.failed.get('en', '') if self.failed else ''}\n{self.log}"
-
-    def curve(self, kind: str) -> list[tuple[int, float]]:
-        """(step, loss), each step once, finite numbers only."""
-        found = {int(event.get("step") or 0): event.get("loss") for event in self.events if event.kind == kind}
-        return [(step, float(loss)) for step, loss in sorted(found.items()) if isinstance(loss, (int, float)) and math.isfinite(loss)]  # fmt: skip
-
-
-def gathered(run: Run) -> Evidence:
-    """What a run left behind."""
-    log = run.folder / "worker.log"
-    tail = log.read_bytes()[-TAIL:].decode("utf-8", "replace") if log.is_file() else ""
-    told = read_json(run.folder / "exit.json")
-    code = told.get("status") if isinstance(told, dict) else None
-    return Evidence(run.recipe, run.status, run.events()[0], tail, code, time.time())
 
 
 def diagnose(run: Run) -> list[Finding]:
@@ -84,7 +34,16 @@ def diagnose(run: Run) -> list[Finding]:
     return [found for cause in CAUSES if (found := cause(evidence)) is not None]
 
 
-def _less_memory(recipe: Recipe) -> dict[str, Any]:
+def alarms(run: Run) -> str:
+    """Of a run that works: which causes make it stand still, by name. A page asks every second."""
+    try:
+        evidence = gathered(run)
+    except UserError:
+        return ""
+    return " ".join(found.kind for cause in (held_still, standing_still) if (found := cause(evidence)) is not None)
+
+
+def less_memory(recipe: Recipe) -> dict[str, Any]:
     """The next thing to try when memory runs out; the batch that counts stays the same."""
     training = recipe.training
     batch = training.per_device_train_batch_size
@@ -100,6 +59,19 @@ def _less_memory(recipe: Recipe) -> dict[str, Any]:
     return {"task.max_length": max(16, length // 2)} if length > 16 else {}
 
 
+def in_words(changes: dict[str, Any]) -> Text:
+    """A change that needs less memory, as a sentence with its numbers."""
+    batch, length = changes.get("training.per_device_train_batch_size"), changes.get("task.max_length")
+    if batch:
+        times = changes["training.gradient_accumulation_steps"]
+        return Text(f"Lower the batch size to {batch}; with gradient accumulation {times} the batch that counts stays the same.", f"请把批大小降到 {batch}；梯度累积设为 {times}，有效批不变。")  # fmt: skip
+    if length:
+        return Text(f"Lower the maximum length to {length} tokens.", f"请把最大长度降到 {length} 个词元。")
+    if changes:
+        return Text("The batch size is 1 already: turn on gradient checkpointing.", "批大小已经是 1：请打开激活重算。")
+    return Text("Batch and length are as small as they can be: take a smaller model.", "批大小和长度都已最小：请换更小的模型。")  # fmt: skip
+
+
 def out_of_memory(seen: Evidence) -> Finding | None:
     """Said so, or killed by the system while it held much memory."""
     words = seen.said.lower()
@@ -109,12 +81,14 @@ def out_of_memory(seen: Evidence) -> Finding | None:
         and not killed
     ):
         return None
-    changes = _less_memory(seen.recipe)
+    changes = less_memory(seen.recipe)
     held = max((float(event.get("memory_mb") or 0) for event in seen.events if event.kind == "step"), default=0.0)
     much = f" It held {held:,.0f} MB." if held else ""
     if killed:
-        return Finding("killed", Text(f"The system, or somebody, killed the process (137); most often memory ran out.{much}", f"进程被系统或他人强制结束（137），最常见的原因是内存不足。占用约 {held:,.0f} MB。"), changes, True)  # fmt: skip
-    return Finding("out_of_memory", Text(f"The memory ran out.{much} A smaller batch needs less; accumulation keeps what counts the same.", f"内存不足（占用约 {held:,.0f} MB）。减小批大小，并用梯度累积保持有效批不变。"), changes)  # fmt: skip
+        less = in_words(changes)
+        return Finding("killed", Text(f"The system, or somebody, killed the process (137); most often memory ran out.{much} {less.en}", f"进程被系统或他人强制结束（137），最常见的原因是内存不足。占用约 {held:,.0f} MB。{less.zh}"), changes, True)  # fmt: skip
+    less = in_words(changes)
+    return Finding("out_of_memory", Text(f"The memory ran out.{much} {less.en}", f"内存不足（占用约 {held:,.0f} MB）。{less.zh}"), changes)  # fmt: skip
 
 
 def not_finite(seen: Evidence) -> Finding | None:
@@ -202,15 +176,24 @@ def disk_full(seen: Evidence) -> Finding | None:
 
 
 def standing_still(seen: Evidence) -> Finding | None:
-    """It lives and has said nothing for far longer than it usually pauses."""
-    if seen.status != "running" or not seen.events or seen.events[-1].kind == "paused":
+    """It trains, and has said nothing for far longer than it ever paused between two steps."""
+    if seen.status != "running" or seen.held or not seen.events or seen.events[-1].kind == "paused":
         return None
-    times = [event.time for event in seen.events if event.kind == "step"][-50:]
+    if next((event.get("phase") for event in reversed(seen.events) if event.kind == "phase"), "train") != "train":
+        return None  # to answer held-out rows may take long, and nothing is said meanwhile
+    times = [when(event) for event in seen.events if event.kind == "step"][-50:]
     gaps = [b - a for a, b in itertools.pairwise(times)]
-    silent = seen.now - seen.events[-1].time
-    if len(gaps) < 3 or silent < max(STILL, TIMES * statistics.median(gaps)):
+    silent = seen.now - when(seen.events[-1])
+    if len(gaps) < 3 or silent < max(STILL, TIMES * statistics.median(gaps), 2 * max(gaps)):
         return None
     return Finding("hangs", Text(f"No word for {silent:.0f} s; a step usually takes {statistics.median(gaps):.1f} s. It may hang: cancel it, then go on from the last checkpoint.", f"已有 {silent:.0f} 秒没有动静，而一步通常只需 {statistics.median(gaps):.1f} 秒。可能卡住了：可取消，再从上一个检查点继续。"), resume=True)  # fmt: skip
+
+
+def held_still(seen: Evidence) -> Finding | None:
+    """Its process is stopped, not ended: by a debugger, by job control, by somebody."""
+    if seen.status != "running" or not seen.held:
+        return None
+    return Finding("held", Text("The process is not responding: something outside holds it still (SIGSTOP, a debugger). Nothing is lost; let it go on (kill -CONT) and it continues at the same step, or cancel it.", "进程没有响应：被外部暂停（SIGSTOP 或调试器）。没有丢失任何内容；恢复它（kill -CONT）会从同一步继续，也可以取消。"))  # fmt: skip
 
 
 def interrupted(seen: Evidence) -> Finding | None:
@@ -231,5 +214,6 @@ def by_field(seen: Evidence) -> Finding | None:
 
 
 CAUSES: tuple[Callable[[Evidence], Finding | None], ...] = (
-    out_of_memory, not_finite, nothing_to_learn, disk_full, unreachable, standing_still, interrupted, by_field, diverging, over_fitting, flat,
+    out_of_memory, not_finite, nothing_to_learn, disk_full, unreachable, held_still, standing_still, interrupted, by_field,
+    symptoms.unknown_labels, symptoms.many_labels, symptoms.misfit, symptoms.no_template, diverging, over_fitting, flat,
 )  # fmt: skip

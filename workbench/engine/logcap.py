@@ -9,7 +9,7 @@ from pathlib import Path
 
 LIMIT, KEPT = 32 << 20, 1 << 20
 """Bytes from which on the log is cut, and bytes of its end that stay."""
-EVERY = 2.0
+EVERY = 0.25
 CUT = b"[worker.log was cut here: it had grown too large]\n"
 
 

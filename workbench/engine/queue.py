@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, write_json
+from workbench.core.files import read_json, write_json, writing
 from workbench.core.run import Run, all_runs, find
 from workbench.core.sections import DEVICE_MAP
 from workbench.core.workspace import Workspace
@@ -68,7 +68,8 @@ def _write(workspace: Workspace, queue: Queue) -> None:
         "order": [run_id for run_id in queue.order if run_id in waiting], "held": queue.held,
         "hours": list(queue.hours) if queue.hours else None, "now": sorted(queue.now & waiting),
     }  # fmt: skip
-    write_json(workspace.root / FILE, told)
+    with writing(workspace.root):
+        write_json(workspace.root / FILE, told)
 
 
 def queued(workspace: Workspace) -> list[Run]:
@@ -156,8 +157,12 @@ def taken(runs: Iterable[Run]) -> set[str]:
 
 
 def reason(workspace: Workspace, run: Run) -> str:
-    """Why a queued run has not started: "held", "hours", "busy", or "next"."""
+    """Why a queued run has not started: "locked", "unreadable", "held", "hours", "busy", or "next"."""
     queue = read(workspace)
+    if not os.access(run.folder, os.W_OK | os.X_OK):
+        return "locked"
+    if run.unreadable is not None:
+        return "unreadable"
     if not queue.open(run):
         return "held" if queue.held else "hours"
     busy = taken(each for each in all_runs(workspace) if each.status == "running")

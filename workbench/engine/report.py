@@ -14,6 +14,7 @@ from workbench.engine.hardware import peak_memory_mb
 from workbench.engine.interval import reach, units_of
 from workbench.engine.paired import Compared, compare, holm
 from workbench.engine.resample import Given
+from workbench.engine.room import patiently
 from workbench.engine.verdict import Found, outcome, verdict
 
 Inputs = dict[str, Given]
@@ -30,7 +31,10 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     best = _best(main, guesses, card["given"][main])
     found = Found(main, card["before"][main], card["after"][main], len(told), card["interval"], card["test"], best)
     words, given = verdict(found), card.pop("given")
-    evidence.keep(session.run.result, told, evidence.scored(main, given[main], task.inputs(rows, before)[main], card.pop("units")))  # fmt: skip
+    scored = evidence.scored(main, given[main], task.inputs(rows, before)[main], card.pop("units"))
+    patiently(
+        session.stage, session.run.folder, 0, lambda: evidence.keep(session.run.result, told, scored), lambda: None
+    )
     test = card.pop("test")
     return {
         "task": task.kind, "rows": len(told), **card, "test": test.facts() if test else None,

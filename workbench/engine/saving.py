@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from workbench.core.files import sync_folder
@@ -23,5 +24,9 @@ def save(session: Any) -> None:
     clear()
     patiently(session.stage, run.folder, size, lambda: save_tuned(run, session.model, session.tokenizer, session.options, part), clear)  # fmt: skip
     shutil.rmtree(run.tuned, ignore_errors=True)
-    part.rename(run.tuned)
+    patiently(session.stage, run.folder, 0, lambda: _put(part, run.tuned), lambda: None)
     sync_folder(run.result)
+
+
+def _put(part: Path, place: Path) -> None:
+    part.rename(place)

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workbench.core import clock
 from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.events import EventWriter
@@ -115,7 +116,7 @@ class Searcher:
     def more(self, began: float) -> bool:
         """Whether the budget has room for another trial."""
         plan, told = self.search.plan, search.trials(self.search)
-        over = plan.hours and self.before + time.time() - began >= plan.hours * 3600
+        over = plan.hours and self.before + clock.up() - began >= plan.hours * 3600
         if sum(each.state == "fail" for each in told) >= HOPELESS and not any(each.state == "complete" for each in told):  # fmt: skip
             return False
         return not (over and told) and (not plan.trials or len(told) < plan.trials)
@@ -234,7 +235,7 @@ class Searcher:
                 "untouched": {name: last[name] for name in ("score", "rows", "interval")},
                 "first": next((each.score for each in told if each.number == 0), None),
                 "luck": trials.luck(str(last["metric"]), [each.score for each in told if each.score is not None], int(report.get("rows") or 0)),
-                "trials": len(told), **count, "seconds": round(self.before + time.time() - began, 1),
+                "trials": len(told), **count, "seconds": round(self.before + clock.up() - began, 1),
             },
         )  # fmt: skip
 
@@ -272,7 +273,7 @@ def main(argv: list[str]) -> int:
 
 def guarded(searcher: Searcher) -> int:
     """The outermost edge: exactly one terminal event."""
-    began, writer = time.time(), searcher.writer
+    began, writer = clock.up(), searcher.writer
     try:
         searcher.work(began)
     except Stopped:
@@ -286,7 +287,7 @@ def guarded(searcher: Searcher) -> int:
         text = explain(error)
         writer.write("failed", en=text.en, zh=text.zh, field=None)
         return 1
-    writer.write("finished", seconds=round(time.time() - began, 1))
+    writer.write("finished", seconds=round(clock.up() - began, 1))
     return 0
 
 

@@ -16,7 +16,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Encoded, learned
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.engine import places, room, speed, tokens
+from workbench.engine import labelling, places, room, speed, tokens
 from workbench.engine.material import Material, gather
 from workbench.engine.stage import Stage, Stopped
 from workbench.models import catalog
@@ -131,10 +131,11 @@ def load(session: Session) -> None:
 
 def settle_template(session: Session) -> None:
     """How conversations are written, decided once for training, saving and answering."""
-    from workbench.models.chat_template import ensure_chat_template
+    from workbench.models.chat_template import ensure_chat_template, knows_markers
 
     wanted = getattr(session.recipe.task, "chat_template", None)
     if wanted and ensure_chat_template(session.tokenizer, wanted) and wanted == "auto":
+        session.stage.write("template", markers=knows_markers(session.tokenizer))
         session.stage.note(
             Text(
                 "This model brings no chat template; plain words are used (System: / User: / Assistant:).",
@@ -169,6 +170,8 @@ def encode(session: Session) -> None:
         raise tokens.nothing_left(session.recipe)
     count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
+    if (labels := labelling.told(session.workspace, session.recipe, session.material)) is not None:
+        stage.write("labels", **labels)
     stage.write("data", train=len(session.train.inputs), heldout=held, cut=session.train.cut, tokens=count)
     stage.write("sample", tokens=shown(session.train.inputs[0], session.tokenizer))
 
@@ -223,7 +226,7 @@ def fit(session: Session) -> None:
     reporter.after_step = lambda step: session.method.after_step(session.model, step)
     training = recipe.training
     reporter.best = Best(stage.run.checkpoints, training.early_stopping_patience, training.keep_best)
-    reporter.best.main = stage.world.main
+    reporter.best.main, reporter.best.stage = stage.world.main, stage
     loop = loops.looped(session, reporter)
     loop.method_groups = session.method.groups(
         session.model, recipe.method, recipe.training.learning_rate, recipe.training.weight_decay
@@ -275,16 +278,23 @@ def tell_model(session: Session) -> None:
     room.look_ahead(session.stage, facts["total"], trainable)
 
 
+def told_at_last(run: Run, report: dict[str, Any]) -> None:
+    """The report and the model card."""
+    from workbench.engine.card import write_card
+
+    write_json(run.result / "report.json", report)
+    write_card(run, report)
+
+
 def finish(session: Session, before: Any) -> None:
     """Save first, so that nothing learned is lost; then score, report and the model card."""
-    from workbench.engine.card import write_card
     from workbench.engine.report import build
+    from workbench.engine.room import patiently
     from workbench.engine.saving import save
 
     save(session)
     report = build(session, before, judge(session), session.training)
-    write_json(session.run.result / "report.json", report)
-    write_card(session.run, report)
+    patiently(session.stage, session.run.folder, 0, lambda: told_at_last(session.run, report), lambda: None)
     for best in session.run.checkpoints.glob("best-*"):
         best.unlink()
     session.stage.write("report", **{key: report[key] for key in REPORTED})

@@ -13,7 +13,7 @@ from workbench.core.text import Text
 from workbench.engine.world import ALONE, World
 
 GO, PAUSE, STOP, LEAVE = range(4)
-"""What is wished for at a step; LEAVE: the folder was deleted."""
+"""What is wished for at a step; LEAVE: the folder was deleted, or a link was put in its place."""
 
 
 class Stopped(Exception):
@@ -84,7 +84,7 @@ class Stage:
         return self.wish
 
     def _asked(self) -> int:
-        if not self.run.folder.is_dir():
+        if not self.run.folder.is_dir() or self.run.folder.is_symlink():  # deleted, or another folder lies in its place
             return LEAVE
         return STOP if self.run.stop_asked else PAUSE if self.run.pause_asked else GO
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -20,7 +21,7 @@ import workbench
 from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.events import EventWriter
-from workbench.core.files import write_json
+from workbench.core.files import write_json, writing
 from workbench.core.method import METHODS, Method
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
@@ -39,7 +40,7 @@ def start(workspace: Workspace, recipe: Recipe, once: bool = False) -> Run:
     """Check, make the run folder, start it if its device is free. UserError before anything is written. `once`: the same recipe asked
     for again within seconds (a second click, a second tab) is the same run."""
     checked = check(workspace, recipe)
-    with workspace.lock("start"):
+    with writing(workspace.root), workspace.lock("start"):
         made = _just_now(workspace, checked) if once else None
         made = made or runs.create(workspace, checked)
     launch_next(workspace)
@@ -48,9 +49,9 @@ def start(workspace: Workspace, recipe: Recipe, once: bool = False) -> Run:
 
 def _just_now(workspace: Workspace, recipe: Recipe) -> Run | None:
     for made in runs.all_runs(workspace):
-        if not 0 <= time.time() - made.started < AGAIN:
+        if time.time() - made.started >= AGAIN:  # one from the future was made before the clock was set back
             return None
-        if made.recipe == recipe and made.status in ("queued", "running"):
+        if made.status in ("queued", "running") and made.recipe == recipe:
             return made
     return None
 
@@ -79,18 +80,30 @@ def fit(task: Task, method: Method, config: dict[str, Any] | None) -> None:
 
 
 def launch_next(workspace: Workspace) -> Run | None:
-    """Start what may start, one run per free device; the first of them. Every process that uses the workspace agrees through a lock."""
+    """Start what may start, one run per free device; the first of them. Every process that uses the workspace agrees through a lock.
+    A run that cannot be started keeps no other from starting."""
     with workspace.lock("queue"):
         status = {made: made.status for made in reversed(runs.all_runs(workspace))}
         taken = queue.taken(made for made, state in status.items() if state == "running")
         arranged, started = queue.read(workspace), list[Run]()
         for made in arranged.sorted([made for made, state in status.items() if state == "queued"]):
-            device = queue.device_for(made, taken)
-            if device is not None and arranged.open(made):
-                _spawn(made, device)
-                taken.update(device.split(","))
-                started.append(made)
+            with _set_aside(made):
+                device = queue.device_for(made, taken)
+                if device is not None and arranged.open(made):
+                    _spawn(made, device)
+                    taken.update(device.split(","))
+                    started.append(made)
         return started[0] if started else None
+
+
+@contextlib.contextmanager
+def _set_aside(run: Run) -> Iterator[None]:
+    """What cannot be started now stays as it is, untouched: a recipe of another release, a folder that cannot be written to."""
+    with contextlib.suppress(UserError):  # the queue on the page says why
+        try:
+            yield
+        except OSError as error:
+            print(f"supervisor: {run.id} cannot start: {error}", file=sys.stderr)
 
 
 def _spawn(run: Run, device: str) -> None:
@@ -169,9 +182,10 @@ def cancel(run: Run) -> None:
 
 def _end(run: Run, **facts: Any) -> None:
     """The last word on a run that has no worker."""
-    writer = EventWriter(run.events_path)
-    writer.write("stopped", **facts)
-    writer.close()
+    with writing(run.folder):
+        writer = EventWriter(run.events_path)
+        writer.write("stopped", **facts)
+        writer.close()
 
 
 def _wait_then_kill(run: Run, grace: float) -> None:

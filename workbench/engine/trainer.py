@@ -145,7 +145,7 @@ class WatchfulTrainer(Watchful, Trainer):
 
 def check_numbers(logs: dict[str, float], step: int, fp16: bool) -> None:
     """Raise NonFinite when a loss or a gradient is no number; with fp16 the scaler skips overflowing steps by itself."""
-    for name, what in (("loss", "loss"), ("grad_norm", "gradient")):
+    for name, what in (("loss", "loss"), ("grad_norm", "gradient"), ("eval_loss", "held-out loss")):
         value = logs.get(name)
         if value is not None and not math.isfinite(value) and not (fp16 and name == "grad_norm"):
             raise NonFinite(step, what)

@@ -19,11 +19,13 @@ import psutil
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
+from workbench.core.files import there
 from workbench.core.run import Run
 from workbench.core.sections import DEEPSPEED, SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine import logcap, world
+from workbench.engine.diagnosis import in_words, less_memory
 from workbench.engine.stage import NonFinite, Stage, Stopped
 from workbench.engine.trackers import MUFFLED
 
@@ -39,6 +41,8 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate")
 NICE = 10
 BELOW_NORMAL = 0x4000
 """Windows' BELOW_NORMAL_PRIORITY_CLASS."""
+OOM, FIRST_TO_GO = Path("/proc/self/oom_score_adj"), 500
+"""Where Linux is told that this process, not the page, shall go when the machine runs out of memory (−1000 … 1000)."""
 FIRST_WORD = 3.0
 """Seconds that the others wait before they end for a fault: the first process may be about to say why."""
 
@@ -77,6 +81,8 @@ def _leave_at_once(status: int) -> None:
 def be_polite() -> None:
     """Beside the page, in the background, silent, and in a process group of its own."""
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    with contextlib.suppress(OSError):
+        OOM.write_text(str(FIRST_TO_GO))
     with contextlib.suppress(OSError, psutil.Error):
         psutil.Process().nice(NICE if os.name == "posix" else BELOW_NORMAL)
     with contextlib.suppress(OSError, AttributeError):
@@ -133,7 +139,7 @@ def guarded(stage: Stage) -> int:
         if not stage.world.main:
             return _fallen(error)
         traceback.print_exc()
-        text = explain(error)
+        text = explain(error, stage.run)
         facts = {"step": error.step} if isinstance(error, NonFinite) else {}
         stage.write("failed", en=text.en, zh=text.zh, field=None, **facts)
         return 1
@@ -158,8 +164,8 @@ def _fallen(error: BaseException) -> int:
     return 1
 
 
-def explain(error: BaseException) -> Text:
-    """One plain sentence for what was not foreseen."""
+def explain(error: BaseException, run: Run | None = None) -> Text:
+    """One plain sentence for what was not foreseen; with numbers where the run is known."""
     if isinstance(error, NonFinite):
         return Text(
             f"The {error.what} became NaN or infinite at step {error.step}, so the run ended there; the last good "
@@ -174,6 +180,11 @@ def explain(error: BaseException) -> Text:
             "本次训练的另一个进程已退出，因此全部进程都已结束；最后一个完整的检查点已保留，可以从那里继续。详情见 worker.log"
             "（无声无息被终止的进程通常是内存不足）。",
         )
+    if (text := locked_away(error, run)) is not None:
+        return _with_last_good(text, run)
+    if _out_of_memory(error) and run is not None:
+        less = in_words(less_memory(run.recipe))
+        return Text(f"The memory ran out. {less.en}", f"内存不足。{less.zh}")
     if _out_of_memory(error):
         return Text(
             "The memory ran out. Lower the batch size (and raise gradient accumulation), shorten the maximum length, or "
@@ -187,12 +198,42 @@ def explain(error: BaseException) -> Text:
     )
 
 
-_WHAT_ZH = {"loss": "损失", "gradient": "梯度", "weights": "权重"}
+_WHAT_ZH = {"loss": "损失", "gradient": "梯度", "weights": "权重", "held-out loss": "留出集损失"}
+LOCKED = ("Permission denied", "Read-only file system", "Operation not permitted", "PermissionDenied")
+
+
+def locked_away(error: BaseException, run: Run | None) -> Text | None:
+    """A file or folder of the run that may not be written any more, by whatever library found it."""
+    words, name = str(error), getattr(error, "filename", None)
+    sign = next((each for each in LOCKED if each in words), None)
+    outside = name is not None and run is not None and not Path(str(name)).is_relative_to(run.folder)
+    if sign is None or outside:
+        return None
+    where = shorten(name, 160) if name else "–"
+    return Text(
+        f"The run's folder cannot be written to any more ({sign}: {where}). Give this user the right to write there again, then go on.",
+        f"任务文件夹已无法写入（{sign}：{where}）。请恢复当前用户的写入权限，然后继续训练。",
+    )
+
+
+def _with_last_good(text: Text, run: Run | None) -> Text:
+    """The same, with the checkpoint it goes on from."""
+    from workbench.engine.checkpoint import sealed
+
+    kept = sealed(run.checkpoints)[-1:] if run is not None and there(run.checkpoints) else []
+    if not kept:
+        return Text(f"{text.en} There is no checkpoint yet.", f"{text.zh}目前还没有检查点。")
+    return Text(
+        f"{text.en} The last whole checkpoint is {kept[0].name}.", f"{text.zh}最后一个完整的检查点是 {kept[0].name}。"
+    )
+
+
+FULL = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc")
 
 
 def _out_of_memory(error: BaseException) -> bool:
     words = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
+    return isinstance(error, MemoryError) or any(sign in words for sign in FULL)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,13 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 """The form of Qwen and many others. A vocabulary without its two markers spells them in pieces."""
+MARKERS = ("<|im_start|>", "<|im_end|>")
 TEMPLATES = {"plain": PLAIN, "chatml": CHATML}
+
+
+def knows_markers(tokenizer: Any) -> bool:
+    """Whether both of ChatML's markers are single tokens: such a model was most likely taught in that form."""
+    return set(MARKERS) <= set(tokenizer.get_vocab())
 
 
 def ensure_chat_template(tokenizer: Any, wanted: str = "auto") -> bool:

@@ -19,6 +19,7 @@ import httpx
 import psutil
 
 from workbench import ROOT
+from workbench.core import clock
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import read_json
 from workbench.core.run import Run
@@ -67,10 +68,10 @@ def shutdown(workspace: Workspace) -> None:
 
 
 def process_of(state: Any) -> psutil.Process | None:
-    """The living server process of a state file: same pid and same start time."""
+    """The living server process of a state file: same pid and same start."""
     try:
         process = psutil.Process(int(state["pid"]))
-        same = abs(process.create_time() - float(state["started"])) < 0.05
+        same = clock.is_same(process, state)
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, KeyError, TypeError, ValueError):
         return None

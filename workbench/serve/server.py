@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import uvicorn
 
+from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
 from workbench.core.text import terminal_lang
@@ -75,7 +76,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Load, announce, answer. A refusal is written into the state file for whoever waits for it."""
     options = arguments(given)
     me = psutil.Process()
-    facts: dict[str, Any] = {"pid": me.pid, "started": me.create_time()}
+    facts: dict[str, Any] = clock.identity(me)
     try:
         if options.host not in LOOPBACK and not options.key:
             raise UserError("Any other host than loopback needs --key.", "监听非本机地址时必须设置 --key。", "key")

@@ -1,4 +1,5 @@
-"""The failure doctor on the Runs page: what went wrong, and one button that makes the change and runs again."""
+"""The failure doctor on the Runs page: what went wrong, and one button that makes the change and runs again. Where only a person can say
+which change is right, they are offered as a choice."""
 
 from __future__ import annotations
 
@@ -9,30 +10,41 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.run import find
 from workbench.engine import supervisor
-from workbench.engine.diagnosis import Finding, diagnose
+from workbench.engine.casebook import Finding
+from workbench.engine.diagnosis import diagnose
 from workbench.ui.notices import esc, hint, problem, tag
 from workbench.ui.page import Page
 
+NOTHING: tuple[dict[str, Any], ...] = ({"value": ""}, {"visible": False}, {"visible": False})
 
-def build(page: Page) -> tuple[Any, Any, Any]:
-    """(what is said, the button, the answer to it)."""
+
+def build(page: Page) -> tuple[Any, Any, Any, Any]:
+    """(what is said, the choice, the button, the answer to it)."""
     shown = gr.HTML(padding=False, elem_id="healing")
+    choice = gr.Radio([], label=page.words("heal_choice"), visible=False, elem_id="heal-choice", interactive=True)
     again = gr.Button(page.words("heal_again"), visible=False, variant="primary", elem_id="heal-again")
-    return shown, again, gr.HTML(padding=False, elem_id="heal-said")
+    return shown, choice, again, gr.HTML(padding=False, elem_id="heal-said")
 
 
 def drawn(page: Page, run_id: str) -> list[Any]:
-    """The findings, and the button where one of them has a change to make."""
+    """The findings; the choice, and the button, where one of them has a change to make."""
     words = page.words
     try:
         found = diagnose(find(page.workspace, run_id))
     except UserError:
         found = []
     if not found:
-        return ["", gr.update(visible=False)]
-    first = next((each for each in found if each.changes), None)
+        return ["", *(gr.update(**each) for each in NOTHING[1:])]
+    first = _mendable(found)
+    choices = [(words.say(text), str(at)) for at, (text, _) in enumerate(first.choices)] if first and not first.changes else []  # fmt: skip
     body = "".join(tag("p", esc(words.say(each.text))) + _changes(each) for each in found)
-    return [tag("div", tag("h2", esc(words("heal_title"))) + body, class_="card"), gr.update(visible=first is not None)]
+    card = tag("div", tag("h2", esc(words("heal_title"))) + body, class_="card")
+    return [card, gr.update(choices=choices, visible=bool(choices)), gr.update(visible=first is not None)]
+
+
+def _mendable(found: list[Finding]) -> Finding | None:
+    """The gravest cause that can be mended from here: by a change, else by a choice."""
+    return next((each for each in found if each.changes), None) or next((each for each in found if each.choices), None)
 
 
 def _changes(found: Finding) -> str:
@@ -40,14 +52,22 @@ def _changes(found: Finding) -> str:
     return tag("p", tag("code", esc(told))) if told else ""
 
 
-def again(page: Page, run_id: str | None, pulse: float) -> list[Any]:
+def again(page: Page, run_id: str | None, choice: str | None, pulse: float) -> list[Any]:
     """Another run with the change; (what is said, the run to look at, the next pulse)."""
     try:
         run = find(page.workspace, run_id or "")
-        change = next((each.changes for each in diagnose(run) if each.changes), None)
-        if change is None:
-            raise UserError("There is nothing to change any more.", "没有需要修改的设置。", field="run")
-        made = supervisor.start(page.workspace, run.recipe.replace(change), once=True)
+        made = supervisor.start(page.workspace, run.recipe.replace(_change(_mendable(diagnose(run)), choice)), once=True)  # fmt: skip
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip(), gr.skip()]
     return [hint(page.words("heal_started", run=made.id)), made.id, pulse + 1]
+
+
+def _change(found: Finding | None, choice: str | None) -> dict[str, Any]:
+    if found is None:
+        raise UserError("There is nothing to change any more.", "没有需要修改的设置。", field="run")
+    if found.changes:
+        return found.changes
+    places = {str(at): changes for at, (_, changes) in enumerate(found.choices)}
+    if choice not in places:
+        raise UserError("Choose one of the ways first.", "请先选择一种做法。", field="choice")
+    return places[choice]

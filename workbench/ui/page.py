@@ -12,6 +12,7 @@ from workbench.core.run import ENDED, Run, all_runs
 from workbench.core.text import Lang
 from workbench.core.workspace import Workspace
 from workbench.data.dataset import Dataset
+from workbench.engine.diagnosis import alarms
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.notices import esc, fine, progress
@@ -115,7 +116,9 @@ def _tick(page: Page, mark: str, beat: str, bar: str) -> list[Any]:
     told = [run for run in runs if run.status == "running"]
     new = [
         " ".join(f"{run.id}={run.status}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs),
-        " ".join(f"{run.id}@{page.feed.view(run).offset}{run.stop_asked}{run.pause_asked}" for run in told),
+        " ".join(
+            f"{run.id}@{page.feed.view(run).offset}{run.stop_asked}{run.pause_asked}{alarms(run)}" for run in told
+        ),
         job_bar(page),
     ]
     shown = [gr.skip() if one == other else one for one, other in zip(new, (mark, beat, bar), strict=True)]

@@ -168,9 +168,10 @@ def _modes(page: Page, run_id: str | None) -> list[Any]:
 
 def _run(page: Page, run_id: str | None) -> Run | None:
     try:
-        return find(page.workspace, run_id or "")
+        run = find(page.workspace, run_id or "")
     except UserError:
         return None
+    return run if run.unreadable is None else None
 
 
 def _wire_talk(page: Page, run: Any, settings: dict[str, Any], talk: dict[str, Any], said: Any) -> None:

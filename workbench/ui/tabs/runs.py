@@ -21,8 +21,8 @@ PHASES = ("download", "load", "prepare", "train", "evaluate", "save")
 EVERY = 3
 """Seconds between two drawings of the curves of a run that works."""
 STEERING = ("stop", "pause", "goon", "cancel", "resume")
-PARTS = len(STEERING) + 6
-"""What is drawn of a run: state, tokens, details, findings, their button, the buttons that steer, the way to the report."""
+PARTS = len(STEERING) + 7
+"""What is drawn of a run: state, tokens, details, findings, their choice and button, the buttons that steer, the way to the report."""
 
 
 def build(page: Page) -> None:
@@ -51,11 +51,13 @@ def build(page: Page) -> None:
     searching.build(page)
     shootouts.build(page)
     page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
-    parts = [state, tokens, details, *ill[:2], *buttons.values(), report]
+    parts = [state, tokens, details, *ill[:3], *buttons.values(), report]
     drawn = _wire(page, (chosen, what, others, curve), parts)
     for name, button in buttons.items():
         button.click(partial(_steer, page, STEER[name]), [chosen, page.pulse], [*parts, drawn, page.pulse], queue=False, show_progress="hidden")  # fmt: skip
-    ill[1].click(partial(healing.again, page), [chosen, page.pulse], [ill[2], page.run, page.pulse], queue=False)
+    ill[2].click(
+        partial(healing.again, page), [chosen, ill[1], page.pulse], [ill[3], page.run, page.pulse], queue=False
+    )
     report.click(None, None, None, js="() => wbGo('evaluate')")
 
 
@@ -115,7 +117,7 @@ def _fresh(page: Page, run_id: str | None, old: list[Any]) -> list[Any]:
 
 def _draw(page: Page, run_id: str | None) -> list[Any]:
     words, hidden = page.words, gr.update(visible=False)
-    none = [hidden] * (len(STEERING) + 1)
+    none = [hidden] * (len(STEERING) + 2)
     if not run_id:
         return [empty(words("runs_empty"), words("bar_go_train"), "train"), "", "", "", hidden, *none]
     try:
@@ -171,6 +173,8 @@ def _state(page: Page, run: Run, view: RunView, status: str) -> str:
         parts.append(problem(words("run_lost"), words.lang))
     if status == "queued":
         parts.append(hint(words("run_queued")))
+    if (reason := run.unreadable) is not None:
+        parts.append(problem(reason, words.lang))
     parts += [hint(words.pick(note)) for note in view.notes[-4:]]
     return tag("div", "".join(parts), class_="card")
 
@@ -211,11 +215,8 @@ def _tokens(page: Page, view: RunView) -> str:
 
 def _details(page: Page, run: Run, view: RunView) -> str:
     words, step, model, data = page.words, view.step, view.last.get("model", {}), view.last.get("data", {})
-    pairs: list[tuple[str, object]] = [
-        (words("model"), run.recipe.model.id),
-        (words("dataset"), run.recipe.data.dataset),
-        (words("method"), run.recipe.method.kind),
-    ]
+    told = run.summary()
+    pairs: list[tuple[str, object]] = [(words(name), told[name]) for name in ("model", "dataset", "method")]
     if model:
         share = 100 * model.get("trainable", 0) / max(1, model.get("total", 1))
         pairs.append((words("trainable"), f"{model.get('trainable', 0):,} / {model.get('total', 0):,} ({share:.2f} %)"))
