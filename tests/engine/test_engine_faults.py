@@ -19,7 +19,7 @@ from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
 from workbench.core.run import ENDED, all_runs, create
 from workbench.core.workspace import Workspace
-from workbench.engine import checkpoint, diagnosis, logcap, supervisor
+from workbench.engine import checkpoint, diagnosis, logcap, supervisor, worker
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.page import Page
@@ -164,3 +164,17 @@ def test_a_damaged_log_is_read_as_far_as_it_goes(workspace: Workspace, recipe: M
     good = [json.dumps({"kind": "step", "time": n, "step": n, "loss": 1.0}).encode() + b"\n" for n in range(1, 4)]
     run.events_path.write_bytes(good[0] + damage + b"\n" + good[1] + good[2] + good[2][:7])
     assert [step["step"] for step in Feed().view(run).steps] == [1, 2, 3]
+
+
+def test_an_orphan_of_its_launcher_claims_nobody_and_the_first_process_is_never_killed(workspace: Workspace, recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    run = create(workspace, recipe(compute__strategy="ddp", compute__processes=2))
+    for name, value in {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x", "RANK": "0", "GROUP_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert not worker.own(run)
+    assert run.status == "queued"
+    spared = psutil.Process(os.getpid()).parent()
+    assert spared
+    for each in (psutil.Process(), spared, psutil.Process(1)):
+        monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: pytest.fail("nobody may be killed"))
+        supervisor._kill(each)

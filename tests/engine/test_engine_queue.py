@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from faults import note
 from fewrows import wait
 from places import ROOT
 
 from workbench.core.errors import UserError
+from workbench.core.events import EventWriter
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run, all_runs, create
 from workbench.core.workspace import Workspace
@@ -28,7 +31,6 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
 
     def spawn(run: Run, device: str) -> None:
-        import psutil
 
         made.append(f"{run.id}@{device}")
         run.claim(psutil.Process(), device)
@@ -162,3 +164,19 @@ def test_a_run_is_put_back_into_the_queue_once(workspace: Workspace, recipe: Mak
     assert run.status == "queued"
     with pytest.raises(UserError, match="only a stopped, failed or interrupted run"):
         supervisor.resume(run)
+
+
+def test_a_run_of_two_gpus_is_not_overtaken_for_ever_by_runs_of_one(workspace: Workspace, recipe: Make, started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(queue, "devices", lambda: ("cuda:0", "cuda:1", "cpu"))
+    busy = create(workspace, recipe())
+    busy.claim(psutil.Process(), "cuda:0")
+    two = create(workspace, recipe(compute__strategy="ddp", compute__processes=2))
+    small = [create(workspace, recipe()) for _ in range(2)]
+    supervisor.launch_next(workspace)
+    assert not started
+    (busy.folder / "worker.json").unlink()
+    with contextlib.closing(EventWriter(busy.events_path)) as writer:
+        writer.write("finished")
+    supervisor.launch_next(workspace)
+    assert started == [f"{two.id}@cuda:0,cuda:1"]
+    assert {run.status for run in small} == {"queued"}

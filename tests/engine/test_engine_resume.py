@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 from collections.abc import Callable
@@ -12,10 +13,12 @@ import pytest
 from engineruns import run_with, told, work
 from safetensors.torch import load_file
 
+from workbench.core.events import EventWriter
 from workbench.core.method import METHODS
 from workbench.core.run import Run
-from workbench.engine import checkpoint
+from workbench.engine import checkpoint, session
 from workbench.engine.callback import Reporter
+from workbench.engine.stage import Stage
 
 pytestmark = [
     pytest.mark.slow,
@@ -155,3 +158,47 @@ def test_a_resumed_curve_has_every_step_once(tmp_path: Path, interrupted: Any) -
     assert [step["step"] for step in Feed().view(run).steps] == list(range(1, 17))
     seconds = [step["seconds"] for step in Feed().view(run).steps]
     assert all(a <= b for a, b in itertools.pairwise(seconds))
+
+
+@pytest.mark.parametrize("engine", ["trainer", "loop"])
+def test_a_run_that_stopped_early_learns_no_more_when_it_is_scored_again(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    training = {"early_stopping_patience": 2, "eval_steps": 2, "save_steps": 2, "learning_rate": 0.3}
+    whole = run_with(tmp_path / "whole", engine, training)
+    plain = session.finish
+
+    def dies(*given: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(session, "finish", dies)
+    with pytest.raises(Killed):
+        run_with(tmp_path / "broken", engine, training)
+    monkeypatch.setattr(session, "finish", plain)
+    run = Run(next((tmp_path / "broken" / engine / "runs").iterdir()))
+    work(run, again=True)
+    same(whole, run)
+
+
+def test_checkpoints_of_no_use_do_not_push_out_those_that_come_after_them(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "loop", {**SHORT, "max_steps": 2})
+    mark = {"recipe": "r", "data": "d", "model": "before"}
+
+    def worker(mark: dict[str, str], *steps: int) -> list[str]:
+        with contextlib.closing(EventWriter(run.events_path)) as writer:
+            keeper = checkpoint.Keeper(Stage(run, writer), 2, mark)
+            kept, _ = checkpoint.newest(run.checkpoints, mark)
+            keeper.set_aside(int(kept.name.removeprefix(checkpoint.PLACE)) if kept else 0)
+            for step in steps:
+                keeper.save(step, lambda step=step: written(run.checkpoints / f"{checkpoint.STAGED}{step}"), {}, {})
+        return [path.name for path in checkpoint.sealed(run.checkpoints)]
+
+    assert worker(mark, 800, 1000)[-2:] == ["step-800", "step-1000"]
+    changed = {**mark, "model": "after"}
+    assert worker(changed, 200) == ["step-200"]
+    assert worker(changed, 400, 600) == ["step-400", "step-600"]
+    assert sorted(path.name for path in run.checkpoints.glob("unused-*"))[0] == "unused-step-1000"
+
+
+def written(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / checkpoint.TRAINED).write_bytes(b"x")
+    (folder / checkpoint.STATE).write_text("{}")

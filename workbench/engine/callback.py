@@ -32,6 +32,8 @@ class Reporter(TrainerCallback):
     """Told how many steps there will be."""
     memory: Callable[[], dict[str, Any]] = staticmethod(dict)
     """What the method has in mind (Method.memory)."""
+    over: bool = False
+    """Whether the held-out loss has said that more steps bring nothing."""
     before: float = 0.0
     """Seconds that earlier workers spent on the steps that are done."""
 
@@ -97,7 +99,7 @@ class Reporter(TrainerCallback):
         """The best weights are kept; enough looks without better ones end the run. Its time is not the next step's."""
         loss = self.stage.world.agree((metrics or {}).get("eval_loss", 0.0))
         if self.best and self.best.look(self.trainer.model, state.global_step, loss):
-            control.should_training_stop = True
+            control.should_training_stop = self.over = True
         self.last = time.monotonic()
 
     def keep(self, write: Callable[[], None]) -> None:
@@ -107,6 +109,7 @@ class Reporter(TrainerCallback):
             "seconds": round(time.monotonic() - self.began, 3),
             "tokens": self.tokens,
             "best": best and best.facts(),
+            "over": self.over,
         }
         self.keeper.save(state.global_step, write, facts, self.memory())
         if best and self.stage.world.main:

@@ -26,7 +26,7 @@ from workbench.engine.room import patiently
 from workbench.engine.stage import Stage
 
 MANIFEST = "manifest.json"
-STAGED, PLACE = "checkpoint-", "step-"
+STAGED, PLACE, ASIDE = "checkpoint-", "step-", "unused-"
 TRAINED, METHOD, CHANCE, SESSION, STATE = (
     "trained.safetensors", "method.safetensors", "chance.safetensors", "session.json", "trainer_state.json",
 )  # fmt: skip
@@ -57,6 +57,15 @@ class Keeper:
                 f"任务文件夹中的 {self.folder.name} 变成了链接；不会通过它写入任何内容。请恢复该文件夹，然后继续训练。",
                 field="run",
             )
+
+    def set_aside(self, after: int) -> None:
+        """Checkpoints later than the one that is gone on from were of no use: under their names they would count as the newest, and those
+        that come now would go as the oldest."""
+        for path in sealed(self.folder):
+            if int(path.name.removeprefix(PLACE)) > after:
+                place = path.with_name(f"{ASIDE}{path.name}")
+                shutil.rmtree(place, ignore_errors=True)
+                path.rename(place)
 
     def save(self, step: int, write: Callable[[], None], facts: dict[str, Any], tensors: dict[str, Any]) -> None:
         """`write` puts the loop's own files into checkpoint-STEP; everything else is done here."""
@@ -220,6 +229,8 @@ def set_chance(path: Path) -> None:
 
 
 def done(folder: Path) -> bool:
-    """Whether a checkpoint was made after the last step."""
+    """Whether a checkpoint was made after the last step, or after the one at which there was nothing more to hope for."""
+    if (read_json(folder / SESSION) or {}).get("over"):
+        return True  # stopped early: more steps might still find better weights
     state = read_json(folder / STATE) or {}
     return bool(state.get("max_steps")) and state.get("global_step", 0) >= state["max_steps"]

@@ -45,6 +45,7 @@ def _found(session: Any, keeper: checkpoint.Keeper) -> Path | None:
     for note in notes:
         session.stage.note(note)
     step = int(kept.name.removeprefix(checkpoint.PLACE)) if kept else 0
+    keeper.set_aside(step)
     session.stage.write("resumed", step=step)
     trackers.follow(session.stage, step)
     session.stage.note(

@@ -151,6 +151,14 @@ def device_for(run: Run, taken: set[str]) -> str | None:
     return ",".join(free[:count]) if len(free) >= count else None
 
 
+def kept_for(run: Run, taken: set[str]) -> set[str]:
+    """The free GPUs that wait for a run whose turn it is and that needs more of them: else one-GPU runs behind it would take each as it
+    comes free, and its turn would never come."""
+    if run.recipe.compute.device == "cpu":
+        return set()
+    return {name for name in devices() if name not in (*taken, CPU)}
+
+
 def taken(runs: Iterable[Run]) -> set[str]:
     """The devices of running runs."""
     return {name for run in runs for name in run.device.split(",")}

@@ -89,10 +89,14 @@ def launch_next(workspace: Workspace) -> Run | None:
         for made in arranged.sorted([made for made, state in status.items() if state == "queued"]):
             with _set_aside(made):
                 device = queue.device_for(made, taken)
-                if device is not None and arranged.open(made):
-                    _spawn(made, device)
-                    taken.update(device.split(","))
-                    started.append(made)
+                if not arranged.open(made):
+                    continue
+                if device is None:
+                    taken.update(queue.kept_for(made, taken))
+                    continue
+                _spawn(made, device)
+                taken.update(device.split(","))
+                started.append(made)
         return started[0] if started else None
 
 
@@ -201,6 +205,8 @@ def _wait_then_kill(run: Run, grace: float) -> None:
 
 def _kill(worker: psutil.Process) -> None:
     """The worker leads its own process group: its helpers go with it, and so do the processes of a launcher, which lead their own."""
+    if worker.pid <= 1 or worker in (here := psutil.Process(), *here.parents()):
+        return  # whatever a file says: never the system's first process, nor those we live under
     others = worker.children(recursive=True)
     if hasattr(os, "killpg") and os.getpgid(worker.pid) == worker.pid:
         os.killpg(worker.pid, signal.SIGKILL)

@@ -92,6 +92,8 @@ def be_polite() -> None:
 def own(run: Run) -> bool:
     """True when this process is the run's worker, or one of several whose launcher is. A launcher killed in mid-start leaves it
     unclaimed: claim it then. Other machines' processes belong to the main machine's claim."""
+    if world.launched() and not world.under_launcher(str(run.folder)):
+        return False
     if os.environ.get("GROUP_RANK", "0") != "0" and world.launched():
         return True
     me = psutil.Process(os.getppid()) if world.launched() else psutil.Process()

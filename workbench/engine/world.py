@@ -51,6 +51,15 @@ def siblings() -> bool:
     return len(alive) >= int(os.environ["LOCAL_WORLD_SIZE"])
 
 
+def under_launcher(folder: str) -> bool:
+    """Whether the launcher that was to work in this folder still is the parent: who loses it gets another parent, the system's first
+    process in the end, which must never be taken for a worker."""
+    try:
+        return folder in psutil.Process(os.getppid()).cmdline()
+    except psutil.Error:
+        return False
+
+
 def die_with_launcher() -> None:
     """A launcher that is killed cannot end its processes: they look after it themselves."""
     parent = os.getppid()
