@@ -19,7 +19,7 @@ import psutil
 
 from workbench.core import clock, events
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, there, write_json, write_text, writing
+from workbench.core.files import read_json, there, write_json, writing
 from workbench.core.recipe import Recipe, read
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
@@ -134,7 +134,7 @@ class Run:
     def ask_to_stop(self) -> None:
         """Ask the worker to save and end; it looks at every step."""
         with writing(self.folder):
-            write_text(self.folder / "stop", "stop\n")
+            (self.folder / "stop").touch()  # an empty file takes no room: a full disk must not be in its way
 
     @property
     def stop_asked(self) -> bool:
@@ -145,7 +145,7 @@ class Run:
         """Ask the worker to hold still at the next step, or to go on."""
         with writing(self.folder):
             if wanted:
-                write_text(self.folder / "pause", "pause\n")
+                (self.folder / "pause").touch()
             else:
                 (self.folder / "pause").unlink(missing_ok=True)
 

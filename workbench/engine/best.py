@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
+from workbench.core.files import sha256
+from workbench.core.text import Text
 from workbench.engine.room import patiently
 from workbench.engine.stage import Stage
 
@@ -21,7 +24,7 @@ class Best:
 
     def __init__(self, folder: Path, patience: int, wanted: bool) -> None:
         self.folder, self.patience, self.wanted = folder, patience, wanted or patience > 0
-        self.loss, self.step, self.worse = math.inf, 0, 0
+        self.loss, self.step, self.worse, self.digest = math.inf, 0, 0, ""
 
     def look(self, model: Any, step: int, loss: float) -> bool:
         """True when `patience` looks in a row brought nothing better."""
@@ -50,6 +53,9 @@ class Best:
 
         def write() -> None:
             save_file(learned, str(part))
+            with part.open("rb") as stream:
+                os.fsync(stream.fileno())
+            self.digest = sha256(part)
             part.replace(self._path(self.step))
 
         if self.stage is None:
@@ -60,12 +66,14 @@ class Best:
 
     def facts(self) -> dict[str, Any] | None:
         """As it stands in a checkpoint; None before the first look."""
-        return {"loss": self.loss, "step": self.step, "worse": self.worse} if self.step else None
+        told = {"loss": self.loss, "step": self.step, "worse": self.worse, "sha256": self.digest}
+        return told if self.step else None
 
     def go_on(self, facts: dict[str, Any] | None) -> None:
         """Stand where a checkpoint stood."""
         if facts:
             self.loss, self.step, self.worse = float(facts["loss"]), int(facts["step"]), int(facts["worse"])
+            self.digest = str(facts.get("sha256") or "")
 
     def forget(self, but: set[int]) -> None:
         """Remove the bests of other steps."""
@@ -73,11 +81,20 @@ class Best:
             if path.stem.removeprefix("best-") not in {str(step) for step in but}:
                 path.unlink(missing_ok=True)
 
-    def restore(self, model: Any) -> int | None:
-        """Lay the best weights over the last ones; the step they are from, or None when there is nothing to do."""
+    def restore(self, model: Any) -> Text | None:
+        """Lay the best weights over the last ones, if they are whole; what is to be said of it, None where there is nothing to do."""
         from workbench.engine.checkpoint import lay
 
-        if not self.step or not self._path(self.step).is_file():
+        path, step = self._path(self.step), self.step
+        if not step or not path.is_file():
             return None
-        lay(model, self._path(self.step))
-        return self.step
+        if self.digest and sha256(path) != self.digest:
+            return Text(
+                f"The weights of step {step} had the lowest held-out loss, but their file is damaged: the last weights were kept.",
+                f"第 {step} 步的留出集损失最低，但其权重文件已损坏：保留了最后的权重。",
+            )
+        lay(model, path)
+        return Text(
+            f"The weights of step {step} were kept: the lowest held-out loss.",
+            f"保留了第 {step} 步的权重：留出集损失最低。",
+        )

@@ -250,13 +250,8 @@ def settle(session: Session, reporter: Any) -> None:
 
     stage = session.stage
     session.model = spread.whole(session)
-    if stage.world.main and not reporter.stopped and (step := reporter.best.restore(session.model)):
-        stage.note(
-            Text(
-                f"The weights of step {step} were kept: the lowest held-out loss.",
-                f"保留了第 {step} 步的权重：留出集损失最低。",
-            )
-        )
+    if stage.world.main and not reporter.stopped and (said := reporter.best.restore(session.model)):
+        stage.note(said)
     if stage.world.main:
         trainer.check_weights(session.model, stage.step)
     seconds = max(reporter.last - reporter.began, 1e-9)
