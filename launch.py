@@ -44,6 +44,8 @@ ENCODER_FILES = {  # name: size, sha256 of the original all-MiniLM-L6-v2
 # Settings of the person's shell that would send the packages elsewhere or leave them without bytecode.
 UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
 PIP_QUIET = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
+SHARES = 4  # processes that run the tests at once, at most: each may train a model and start another process
+APART = {"--numprocesses", "--dist", "--pdb", "--trace", "--capture", "--co", "--collect-only"}  # in one process, then
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FULL_SIGNS = ("No space left on device", "os error 28", "Errno 28")
 NETWORK_SIGNS = (
@@ -239,9 +241,18 @@ def explain(error: OSError, where: Path) -> Problem:
     return Problem("system", reason=error)
 
 
-def test_arguments(given: Sequence[str]) -> list[str]:
-    """pytest's arguments; what is marked long stays out unless the person chooses marks."""
-    return list(given) if any(item.startswith("-m") for item in given) else ["-m", "not long", *given]
+def in_one_process(given: Sequence[str]) -> bool:
+    """Whether the person picks a few tests, looks into them while they run, or says how they are shared out."""
+    picked = any("/" in item or os.sep in item or item.endswith(".py") for item in given if not item.startswith("-"))
+    looks = any(item.startswith(("-n", "-k", "-s")) or item.partition("=")[0] in APART for item in given)
+    return picked or looks or "no:xdist" in given
+
+
+def test_arguments(given: Sequence[str], cores: int) -> list[str]:
+    """pytest's arguments; what is marked long stays out unless the person chooses marks, and the cores share the tests."""
+    marks = [] if any(item.startswith("-m") for item in given) else ["-m", "not long"]
+    shares = ["-n", str(min(cores, SHARES)), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    return [*([] if cores < 2 or in_one_process(given) else shares), *marks, *given]
 
 
 # Effects: the console, the one door to other programs, the lock, the stamp
@@ -753,7 +764,7 @@ def run_tests(setup: Setup, arguments: Sequence[str]) -> int:
     browser = add_browser(setup)
     environ = {**os.environ, **({"WORKBENCH_CHROMIUM": browser} if browser else {})}
     os.chdir(setup.root)
-    return hand_over([str(setup.python), "-m", "pytest", *test_arguments(arguments)], environ)
+    return hand_over([str(setup.python), "-m", "pytest", *test_arguments(arguments, os.cpu_count() or 1)], environ)
 
 
 def run_checks(setup: Setup) -> int:
