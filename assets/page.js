@@ -20,6 +20,24 @@
     waiting = pulse;
     setTimeout(() => { if (waiting === pulse) window.wbGo("train"); }, 8000);
   };
+  let told = [], asking = false, beaten = 0; // what the page was told last, and when it was told that a run goes on
+  window.wbNews = async () => { // mark, beat and job bar, where they changed; nobody looks at a hidden page
+    if (asking || document.hidden) return [];
+    asking = true;
+    try {
+      const answer = await fetch("news");
+      if (!answer.ok) return [];
+      const now = await answer.json();
+      const early = Date.now() - beaten < 2000 && now[0] === told[0]; // to draw costs more than to ask
+      const fresh = now.map((each, place) => each === told[place] || (place === 1 && early) ? undefined : each);
+      if (fresh[1] !== undefined) beaten = Date.now();
+      told = now.map((each, place) => fresh[place] === undefined ? told[place] : each);
+      return fresh;
+    } catch { // the workbench is gone: an event of Gradio's finds that out, says so, and waits for it
+      told[0] = "?";
+      return ["?"];
+    } finally { asking = false; }
+  };
   window.wbField = (path) => {
     const field = document.getElementById("field-" + path.replaceAll(".", "-"));
     if (field) { field.scrollIntoView({ block: "center" }); const input = field.querySelector("input,textarea"); if (input) input.focus(); }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakehub import Hub, serve_hub
-from faults import NOTED, worst
+from faults import NOTED, Figure, worst
 
 from workbench.core.events import EventWriter
 from workbench.core.workspace import Workspace
@@ -21,6 +23,7 @@ SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups after us
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs. Where several processes
     share the tests, a file stays in one of them, and so does the browser's folder."""
@@ -29,6 +32,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.name != SINGLY:
             place = item.path.parent if item.get_closest_marker("browser") else item.path
             item.add_marker(pytest.mark.xdist_group(place.stem))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes that share the tests hands on what it measured."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["noted"] = [dataclasses.astuple(each) for each in NOTED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """It is taken here."""
+    NOTED.extend(Figure(*each) for each in getattr(node, "workeroutput", {}).get("noted", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

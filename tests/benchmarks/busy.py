@@ -44,16 +44,16 @@ def event(port: int, fn: int) -> float:
     return time.perf_counter() - begin
 
 
-def job_bar(port: int) -> int:
-    """Index of the tick that has no inputs: the job bar."""
+def plain_event(port: int) -> int:
+    """Index of an event that needs no inputs: a list drawn again when a run appears or ends."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/en/config", timeout=60) as answer:
         config = json.load(answer)
-    ticks = [
+    plain = [
         item["id"]
         for item in config["dependencies"]
-        if item["targets"] and item["targets"][0][1] == "tick" and not item["inputs"]
+        if item["targets"] and item["targets"][0][1] == "change" and item["backend_fn"] and not item["inputs"]
     ]
-    return int(ticks[0])
+    return int(plain[0])
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -83,7 +83,7 @@ def main() -> None:
         page = subprocess.Popen([*base, "ui", "--port", str(port), "--workspace", folder], stdout=subprocess.DEVNULL)
         try:
             wait_for(port)
-            fn = job_bar(port)
+            fn = plain_event(port)
             measure(port, fn)
             idle = measure(port, fn)
             settings = ["--set", "training.num_train_epochs=50", "--workspace", folder, "--detach"]

@@ -69,7 +69,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     """The page in one language, as an application of its own."""
     import gradio as gr
 
-    from workbench.ui.page import build
+    from workbench.ui.page import build, news
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -78,6 +78,10 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
         response: Response = await call_next(request)
         asked = request.url.path == f"/{lang}/" and request.method == "GET"
         return await speak(response, lang) if asked else response
+
+    @app.get(f"/{lang}/news", include_in_schema=False)
+    def told() -> JSONResponse:
+        return JSONResponse(news(lang, workspace, feed))
 
     head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
     return gr.mount_gradio_app(
