@@ -8,12 +8,14 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from faults import note
 from fewrows import wait
 from places import ROOT
 from safetensors.torch import load_file
@@ -26,6 +28,7 @@ from workbench.engine import checkpoint, supervisor
 
 Make = Callable[..., Recipe]
 PHASES = {
+    "the first word": "workbench.engine.stage:Stage.write:1",
     "rows are gathered": "workbench.engine.session:gather:1",
     "the model is loaded": "workbench.models.loading:load_model:1",
     "rows are encoded": "workbench.engine.session:encode:1",
@@ -38,6 +41,7 @@ PHASES = {
     "a checkpoint's files": "workbench.engine.checkpoint:trained:2",
     "a checkpoint's seal": "workbench.engine.checkpoint:seal:1",
     "a checkpoint's last name": "workbench.engine.checkpoint:sync_folder:1",
+    "an old checkpoint is taken away": "workbench.engine.checkpoint:sealed:2",
     "after the last step": "workbench.engine.session:judge:2",
     "the result is saved": "workbench.models.loading:fresh_tensors:1",
     "the report is written": "workbench.engine.card:write_card:1",
@@ -109,8 +113,13 @@ def killed_everywhere(workspace: Workspace, recipe: Recipe, places: list[str]) -
     run = create(workspace, recipe)
     for where in places:
         dies(run, where)
+        began = time.monotonic()
         whole(run)
-    assert outcome(finished(workspace, run)) == outcome(unbroken)
+        note("F1", "classified after a kill", time.monotonic() - began, "s", 5)
+    ended = outcome(finished(workspace, run))
+    assert ended == outcome(unbroken)
+    note("F1", f"kills in one run that ends with the same weights and losses ({recipe.training.engine})", len(places))
+    note("F1", "losses that differ from the unbroken run", sum(a != b for a, b in zip(ended[0].items(), outcome(unbroken)[0].items(), strict=True)), most=0)  # fmt: skip
     assert not list(run.checkpoints.glob("best-*"))
     assert not list(run.checkpoints.glob("checkpoint-*"))
 
@@ -135,6 +144,7 @@ def test_killed_at_random_instants_a_run_ends_as_if_it_never_was(engine: str, wo
     unbroken = finished(workspace, create(workspace, chosen))
     run = create(workspace, chosen)
     supervisor.launch_next(workspace)
+    kills = 0
     for _ in range(20):
         worker = run.worker()
         if worker is not None:
@@ -145,10 +155,12 @@ def test_killed_at_random_instants_a_run_ends_as_if_it_never_was(engine: str, wo
         supervisor._kill(run.worker())  # type: ignore[arg-type]
         run.worker() and run.worker().wait(10)  # type: ignore[union-attr]
         whole(run)
+        kills += 1
         supervisor.resume(run)
     if run.status != "finished":
         assert wait(run, seconds=240) == "finished"
     assert outcome(run) == outcome(unbroken)
+    note("F1", f"kills at random instants, same weights and losses ({engine})", kills)
 
 
 def test_a_worker_killed_before_its_first_word_is_lost_and_can_go_on(workspace: Workspace, recipe: Make, tmp_path: Path) -> None:  # fmt: skip

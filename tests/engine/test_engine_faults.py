@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -16,10 +18,11 @@ from fewrows import kinds, wait
 
 from workbench.core import clock
 from workbench.core.errors import UserError
+from workbench.core.events import EventWriter
 from workbench.core.recipe import Recipe
 from workbench.core.run import ENDED, all_runs, create
 from workbench.core.workspace import Workspace
-from workbench.engine import checkpoint, diagnosis, logcap, supervisor, worker
+from workbench.engine import checkpoint, diagnosis, janitor, logcap, queue, supervisor, worker
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.page import Page
@@ -178,3 +181,36 @@ def test_an_orphan_of_its_launcher_claims_nobody_and_the_first_process_is_never_
     for each in (psutil.Process(), spared, psutil.Process(1)):
         monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: pytest.fail("nobody may be killed"))
         supervisor._kill(each)
+
+
+@pytest.fixture
+def foreign() -> Iterator[psutil.Process]:
+    """A program that has nothing to do with any of this."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("known", ["older", "rebooted", "restarted"])
+def test_a_number_that_belongs_to_another_program_now_is_never_signalled(known: str, workspace: Workspace, recipe: Make, foreign: psutil.Process, writer: Callable[[Path], EventWriter]) -> None:  # fmt: skip
+    """After a reboot, or long after a kill, a worker's number is somebody else's: the run is interrupted, can go on, and nobody is hurt."""
+    run, now = create(workspace, recipe()), clock.identity(foreign)
+    told = {
+        "older": {"pid": foreign.pid, "started": now["started"] - 3600}, "rebooted": {**now, "boot": "another"},
+        "restarted": {**now, "ticks": 1},
+    }[known]  # fmt: skip
+    (run.folder / "worker.json").write_text(json.dumps(told))
+    writer(run.events_path).write("started", pid=foreign.pid)
+    assert (run.status, run.resumable, run.worker()) == ("lost", True, None)
+    assert "begins anew" in diagnosis.diagnose(run)[0].text.en
+    supervisor.stop(run, grace=0.1)
+    supervisor.cancel(run)
+    queue.arrange(workspace, True, None)
+    supervisor.resume(run)
+    assert run.status == "queued"
+    supervisor.cancel(run)
+    janitor.drop_run(workspace, run.id)
+    assert foreign.is_running()
+    assert foreign.status() != psutil.STATUS_ZOMBIE
+    note("F3", "foreign programs signalled", 0, most=0)
