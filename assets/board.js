@@ -15,14 +15,19 @@ async function call(op, more) {
 async function flush() { // every label that was not acknowledged yet; the same mark twice is one label
   for (const one of pending()) {
     try {
-      const told = await server.call(one);
-      if (told.error) say(told.error); else { done = told.done; say("saved", " " + new Date().toLocaleTimeString()); }
+      const answer = await server.call(one);
+      if (answer.error) say(answer.error); else { done = answer.done; tell(); say("saved", " " + new Date().toLocaleTimeString()); }
       wait(pending().filter((other) => other.client !== one.client));
       count();
     } catch { say("offline"); return; }
   }
 }
 setInterval(() => { if (pending().length) flush(); }, 3000);
+let drawing = 0;
+function tell() { // the history, where it lies open, follows once no key was pressed for a moment
+  clearTimeout(drawing);
+  drawing = setTimeout(() => { if (document.querySelector("#history-line")?.offsetParent) document.querySelector("#history-refresh")?.click(); }, 1200);
+}
 function count() { const line = board.querySelector(".count"); if (line) line.textContent = `${done} / ${total}`; const bar = board.querySelector(".bar i"); if (bar) bar.style.width = `${total ? Math.min(100, 100 * done / total) : 0}%`; }
 async function fill() {
   if (asking || !job) return;
@@ -47,12 +52,12 @@ function give(value) {
 }
 async function back() {
   await flush();
-  const told = await call("undo", {});
-  done = told.done; count();
-  if (!told.item) { say("nothing"); return; }
+  const answer = await call("undo", {});
+  done = answer.done; count(); tell();
+  if (!answer.item) { say("nothing"); return; }
   if (now) queue.unshift(now);
-  seen = seen.filter((item) => item.place !== told.item.place);
-  now = told.item; paint(); say("undone");
+  seen = seen.filter((item) => item.place !== answer.item.place);
+  now = answer.item; paint(); say("undone");
 }
 function revisit(item) { if (now) queue.unshift(now); seen = seen.filter((other) => other !== item); now = item; paint(); }
 const value = () => job.mode === "choice" ? null : job.mode === "write" ? { text: board.querySelector("textarea").value } : { spans };

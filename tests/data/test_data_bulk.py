@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +19,9 @@ import pytest
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.data import bulk, delimited, intake, library
+from workbench.data.arrowcsv import by_arrow
 from workbench.data.readers import parquet, read_head
+from workbench.data.records import records
 
 Put = Callable[..., Path]
 ROWS = [
@@ -202,6 +206,24 @@ def test_a_table_in_pieces_as_whole(
     alike(pieces, whole)
     assert [item.raw for item in pieces.refused] == [item.raw for item in whole.refused]
     assert pieces.dataset.meta["rows"] > 390
+
+
+BLOCKS = {
+    'a,b\n"c, ""d""",e\n': 2, 'a,"b\nc"\nd,e': 2, '"""a""",b\r\n"",c\r\n': 2, "a,b\n" * 9: 9,  # read by Arrow
+    'a"b,c\n': 0, '"a"b,c\n': 0, 'a,"b\n': 0, "a,b\n\nc,d\n": 0, "a,b\rc,d\n": 0, "a,b,c\n": 0, "a,b\n , \n": 0, ' "a",b\n': 0, '"a" ,b\n': 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_arrow_reads_a_block_only_where_it_reads_as_a_strict_reader_does(block: str) -> None:
+    found = by_arrow(block.encode(), ",", ["x", "y"], raw=False)
+    assert (found[0].num_rows if found else 0) == BLOCKS[block]
+    if found:
+        read = csv.reader(io.StringIO(block, newline=""), strict=True)
+        assert [list(row.values()) for row in found[0].to_pylist()] == list(read)
+        assert list(found[1]) == [
+            line - 1 for line, _ in records(io.StringIO(block, newline=""), ",", {"strict": True})
+        ]
 
 
 def test_the_first_rows_of_a_large_table_end_with_a_whole_one(put: Put, small_pieces: Callable[[], None]) -> None:

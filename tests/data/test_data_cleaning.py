@@ -368,7 +368,7 @@ INNOCENT: dict[str, list[str]] = {
     "boilerplate": [
         "I read more than ever.", "The cookies were delicious, accept all of them.", "He would follow us on foot.", "I subscribe to the theory that more is less.",
         "We share the view.", "I got back to top form.", "The copyright of songs is disputed.", "He likes to print a menu, search and report.", "我喜欢阅读原文小说",
-        "用扫一扫地上的灰", "她是这本书的责任编辑", "病毒入侵删除了文件", "我用微信扫一扫付款", "这条广告很有趣", "相关阅读材料很多", "网站的版权意识", "请评论一下这部电影",
+        "用扫一扫地上的灰", "她是这本书的责任编辑", "病毒入侵删除了文件", "我用微信扫一扫付款", "这条广告很有趣", "相关阅读材料很多", "网站的版权意识", "请评论一下这部电影", "a = b\nprint()\n", "home = 1\nsearch;",
     ],
     "refusals": [
         "She works as an AI researcher.", "BERT is used as a language model here.", "I'm sorry, but I cannot stay for dinner.", "I must decline your invitation.",
@@ -378,7 +378,7 @@ INNOCENT: dict[str, list[str]] = {
     "swearing": [
         "The people of Scunthorpe and Penistone", "a classic assassin passes the grass", "Essex, Sussex and Middlesex", "Dickens met Dick Cheney in a cockpit", "shiitake and matsushita",
         "The therapist assessed the analysis of a title", "a cocktail for the peacock", "scrap paper, crape and craps", "Matt Hancock and Alfred Hitchcock", "mishit the ball",
-        "妈妈的味道", "我妈的手机", "我操作电脑，操心的人", "生物的复杂种类", "杂种优势和杂种水稻", "家畜生产", "海狗屁股", "混蛋白粉", "智障人士的教育", "不分贵贱人人平等",
+        "妈妈的味道", "我妈的手机", "我操作电脑，操心的人", "生物的复杂种类", "杂种优势和杂种水稻", "家畜生产", "海狗屁股", "混蛋白粉", "智障人士的教育", "走失的智障母亲", "十八岁的弱智女孩", "不分贵贱人人平等",
         "卧槽马将军", "逼近真相的第二逼近", "生日你妈妈来吗", "敵軍瘋狗逼近", "做体操你来吗", "打翻滚蛋花汤", "不要脸红", "傻比较一下", "我操碎了心",
     ],
 }  # fmt: skip

@@ -18,7 +18,7 @@ from places import ROOT
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
-from workbench.data import annotate, clean, exchange, frame, intake, library
+from workbench.data import annotate, clean, exchange, frame, intake, library, store
 from workbench.data import history as module
 from workbench.data.history import History
 from workbench.data.log import Entry
@@ -139,6 +139,21 @@ def test_steps_are_put_in_another_order_or_left_out(days: History) -> None:
     with pytest.raises(UserError):
         days.step({"kind": "rename_labels", "names": "no pair"})
     assert days.log.head() == third
+
+
+def test_a_table_after_an_edit_takes_over_what_did_not_change(workspace: Workspace, days: History) -> None:
+    before = days.state().table
+    days.edit(0, "text", "the first")
+    days.edit(31, "text", "the last")
+    days.edit(7, "text", "one between")
+    annotate.open_board(workspace, "days", "Bo").save(7, {"label": "odd"}, "b")
+    days.label([3, 4], "both", "Bo")
+    state = days.state()
+    assert state.table.to_pylist() == list(state.rows) == store.table(state.view.columns, state.rows).to_pylist()
+    assert state.table.column("text").num_chunks > 1
+    days.undo()
+    assert days.state().table.to_pylist() == list(days.state().rows)
+    assert before.to_pylist() == list(days.state(0).rows)
 
 
 @pytest.mark.parametrize("kind", CLEANING.kinds())

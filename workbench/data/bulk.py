@@ -231,7 +231,7 @@ def _takes(kind: Any) -> set[type]:
     return {bool, type(None)} if pa.types.is_boolean(kind) else {list, dict, type(None)}
 
 
-def _blank(array: Any) -> Any:
+def blank(array: Any) -> Any:
     """Which texts are empty; only those that begin with a space are read to their end."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -256,11 +256,11 @@ def _filled(found: Any, needed: list[str], roles: dict[str, str], piece: Piece) 
     refused: dict[int, Refused] = {}
     for column in needed:
         array = found.column(column)
-        blank = _blank(array) if pa.types.is_string(array.type) else pc.is_null(array)
-        if not pc.any(blank, min_count=0).as_py():
+        empty = blank(array) if pa.types.is_string(array.type) else pc.is_null(array)
+        if not pc.any(empty, min_count=0).as_py():
             continue
         reason = Text(f"{roles[column]} is empty (column “{column}”)", f"{roles[column]} 为空（“{column}”列）")
-        for (index,) in zip(pc.indices_nonzero(blank).to_pylist(), strict=True):
+        for (index,) in zip(pc.indices_nonzero(empty).to_pylist(), strict=True):
             refused.setdefault(index, Refused(piece.at(index), reason, as_text(found.slice(index, 1).to_pylist()[0])))
     if not refused:
         return None, []

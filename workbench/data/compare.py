@@ -12,7 +12,6 @@ from workbench.data.values import as_text
 SHOWN = 30
 ALIKE = 5000
 """Rows on either side up to which changed rows are paired in order; beyond, they count as gone and new."""
-QUIET = ("kind", "changed", "dropped", "added", "before", "after")
 
 
 def compare(old: Dataset, new: Dataset) -> dict[str, Any]:
@@ -84,18 +83,3 @@ def _differing(one: str, other: str) -> str:
 
 def _plain(key: str) -> str:
     return "\n".join(f"{name}: {as_text(value)}" for name, value in json.loads(key).items())
-
-
-def told(step: dict[str, Any]) -> str:
-    """A step's settings and counts in one line."""
-    counts = [f"{step['before']} → {step['after']}"] if "before" in step else []
-    return " · ".join(
-        [
-            *counts,
-            *(
-                f"{name}={as_text(value)}"
-                for name, value in step.items()
-                if name not in QUIET and value not in ("", None)
-            ),
-        ]
-    )

@@ -11,8 +11,10 @@ import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from workbench.data import bulk
+from workbench.data.arrowcsv import by_arrow
 from workbench.data.bulk import BLOCK, LONG_LINE, Lines, Piece
 from workbench.data.records import BACKSLASH, BLANK, RAW, STRICT, Options, Record, ragged, records, recovered, too_long
 from workbench.data.store import BATCH
@@ -41,11 +43,18 @@ def text_lines(lines: Lines) -> Iterator[str]:
 
 @dataclass
 class Found:
-    """Some records of a file: their values, the lines they begin in, and what was refused."""
+    """Some records of a file: their values (or an Arrow table of them), the lines they begin in, and what was refused."""
 
     values: list[list[str]]
     at: list[int]
     refused: list[Refused]
+    arrow: Any = None
+
+    def first(self) -> list[str] | None:
+        """The first record."""
+        if self.arrow is not None:
+            return [str(column[0].as_py()) for column in self.arrow.columns]
+        return self.values[0] if self.values else None
 
 
 def way_of(lines: Lines, separator: str) -> Generator[Piece, None, Options]:
@@ -83,45 +92,51 @@ def after(lines: Lines, error: csv.Error) -> Options:
     return BACKSLASH if escaped else RECOVER
 
 
-def found_in(lines: Lines, separator: str, width: int) -> Iterator[Found]:
-    """Every record of a large file; refused, with what stands in the file, when it has not so many values. csv.Error when the file's
+def found_in(lines: Lines, separator: str, names: list[str]) -> Iterator[Found]:
+    """Every record of a large file; refused, with what stands in the file, when it has not a value per name. csv.Error when the file's
     way of quoting does not lead to its end."""
     if lines.way is not QUICK and lines.way is not RAW:
-        yield from _together(_checked(lines, separator, width))
+        yield from _together(_checked(lines, separator, len(names)))
         return
     line = 1
-    for text in _cut(lines):
+    for block in _cut(lines):
+        quick = by_arrow(block, separator, names, lines.way is RAW)
+        if quick is not None:
+            yield Found([], (quick[1] + line).tolist(), [], quick[0])
+            line += block.count(b"\n")
+            continue
+        text = block.decode("utf-8", "workbench-mark" if lines.encoding.startswith("utf-8") else "surrogatepass")
         read = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **lines.way)
         values = list(read)
-        yield _told_of(values, line, read.line_num, (text, width))
+        yield _told_of(values, line, read.line_num, (text, len(names)))
         line += read.line_num
 
 
-def _cut(lines: Lines) -> Iterator[str]:
-    """The text in blocks that end where a record ends, as far as quotes can tell."""
-    rest, errors = "", "workbench-mark" if lines.encoding.startswith("utf-8") else "surrogatepass"
-    for block in lines.blocks():
-        text = rest + block.decode("utf-8", errors).replace("\0", "")
-        if LONG_LINE in text:
-            raise too_long(lines.path.name, 1 + text.count("\n", 0, text.find(LONG_LINE)))
-        end = len(text) if lines.way is RAW else _end(text)
-        rest = text[end:]
+def _cut(lines: Lines) -> Iterator[bytes]:
+    """The file in blocks that end where a record ends, as far as quotes can tell."""
+    rest, mark = b"", LONG_LINE.encode()
+    for more in lines.blocks():
+        block = rest + (more.replace(b"\0", b"") if b"\0" in more else more)
+        if mark in block:
+            raise too_long(lines.path.name, 1 + block.count(b"\n", 0, block.find(mark)))
+        end = len(block) if lines.way is RAW else _end(block)
+        rest = block[end:]
         if len(rest) > LONGEST_LINE:
             raise csv.Error("a quote that does not close")
         if end:
-            yield text[:end]
+            yield block[:end]
     if rest:
         yield rest
 
 
-def _end(text: str) -> int:
+def _end(block: bytes) -> int:
     """Where the line begins that opens a quote which does not close; the end when there is none."""
-    if text.count('"') % 2 == 0:
-        return len(text)
-    start, end = len(text), len(text)
+    if block.count(b'"') % 2 == 0:
+        return len(block)
+    start, end = len(block), len(block)
     while start:
-        start, end = text.rfind("\n", 0, start - 1) + 1, start
-        if text.count('"', start, end) % 2:
+        start, end = block.rfind(b"\n", 0, start - 1) + 1, start
+        if block.count(b'"', start, end) % 2:
             return start
     return 0
 

@@ -10,7 +10,7 @@ import itertools
 import json
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,9 @@ from workbench.data.log import SHAPING, Entry
 from workbench.data.mode import MODES, added
 from workbench.data.roles import allowed
 from workbench.data.step import Outcome, Row, View
+
+PARTS = 200
+"""Parts of a column that was cut and joined; of more, it is made anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,42 @@ def touched(state: State, entries: Iterable[Entry], unfit: list[Entry] | None = 
             unfit.append(entry)
     made = replace(state, rows=hands.rows, view=hands.view, task=hands.task)
     made.__dict__["index"] = state.index  # the same ids at the same places
+    if "table" in state.__dict__:
+        made.__dict__["table"] = _table_after(state.table, made, sorted(hands.touched))
     return made
+
+
+def _table_after(table: Any, made: State, places: list[int]) -> Any:
+    """The table of a state that differs from another one in some places: columns in which nothing changed are taken over."""
+    import pyarrow as pa
+
+    columns = []
+    for name in made.view.columns:
+        now = [made.rows[place].get(name) for place in places]
+        if name not in table.column_names:
+            columns.append(store.column(name, made.rows))
+            continue
+        old = table.column(name)
+        new = [(place, value) for place, value in zip(places, now, strict=True) if differs(old[place].as_py(), value)]
+        columns.append(_spliced(old, new) or store.column(name, made.rows) if new else old)
+    return pa.table(columns, names=made.view.columns)
+
+
+def _spliced(old: Any, new: list[tuple[int, Any]]) -> Any:
+    """A column with a few other texts in it, cut and joined; None where it is better made anew."""
+    import pyarrow as pa
+
+    if (
+        not pa.types.is_string(old.type)
+        or len(new) + old.num_chunks > PARTS
+        or not all(isinstance(value, str) for _, value in new)
+    ):
+        return None
+    parts, end = [], 0
+    for place, value in new:
+        parts += [*old.slice(end, place - end).chunks, pa.array([value], pa.string())]
+        end = place + 1
+    return pa.chunked_array([*parts, *old.slice(end).chunks], pa.string())
 
 
 @dataclass
@@ -135,9 +173,11 @@ class _Hands:
     rows: list[Row]
     view: View
     task: str | None
+    touched: set[int] = field(default_factory=set)
 
     def put(self, place: int, entry: Entry) -> None:
         """One edit or label; UserError, with nothing changed, when the row cannot take it."""
+        self.touched.add(place)
         if entry.kind == "edit":
             self.view.check(entry.value["column"])
             self.rows[place] = {**self.rows[place], entry.value["column"]: entry.value["value"]}

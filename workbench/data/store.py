@@ -79,7 +79,12 @@ def table(columns: Sequence[str], rows: Rows) -> Any:
     """Rows as an Arrow table."""
     import pyarrow as pa
 
-    return pa.table([_array([row.get(column) for row in rows]) for column in columns], names=list(columns))
+    return pa.table([column(name, rows) for name in columns], names=list(columns))
+
+
+def column(name: str, rows: Rows) -> Any:
+    """One column of rows as an Arrow array."""
+    return _array([row.get(name) for row in rows])
 
 
 def _array(values: list[Any]) -> Any:

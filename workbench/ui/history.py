@@ -12,19 +12,23 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.core.errors import UserError
+from workbench.core.errors import UserError, shorten
+from workbench.core.knob import Knob, knobs
 from workbench.core.text import Text
 from workbench.data import exchange, frame
 from workbench.data.heldout import WAYS
 from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import Moment, moments
+from workbench.data.values import as_text
 from workbench.ui.notices import esc, fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
 SHOWN = 60
 """Moments that are listed; of more, the latest."""
+SET = 40
+"""Characters of a setting that are shown."""
 
 
 def build(page: Page, chosen: Any, picture: tuple[Any, list[Any]]) -> None:
@@ -158,11 +162,36 @@ def _what(words: Words, moment: Moment) -> str:
     if moment.kind == "begun":
         return words("history_begun", rows=f"{value['rows']:,}")
     if moment.kind == "step":
-        label = words.say(CLEANING.get(value["kind"]).label)
-        return f"{label}: " + words("clean_counts", **{name: f"{value.get(name, 0):,}" for name in COUNTS})
+        label, told, counts = (
+            words.say(CLEANING.get(value["kind"]).label),
+            settings(words, value),
+            step_counts(words, value),
+        )
+        return words("history_step", step=label, set=told, counts=counts) if told else f"{label}: {counts}"
     if moment.kind == "split":
         return words("history_split", way=words.say(WAYS[value["way"]]), n=f"{value.get('heldout', 0):,}")
     return words(f"history_{moment.kind}", n=f"{moment.count:,}")
+
+
+def step_counts(words: Words, value: dict[str, Any]) -> str:
+    """What a step did to how many rows."""
+    return words("clean_counts", **{name: f"{value.get(name, 0):,}" for name in COUNTS})
+
+
+def settings(words: Words, value: dict[str, Any]) -> str:
+    """The knobs of a step that are not at their default, in the words of its form."""
+    known = knobs(CLEANING.get(value["kind"]).section)
+    pairs = [
+        (made, value[name]) for name, (field, made) in known.items() if value.get(name, field.default) != field.default
+    ]
+    return " · ".join(f"{words.say(made.label)} {_set(words, made, given)}" for made, given in pairs)
+
+
+def _set(words: Words, made: Knob, given: Any) -> str:
+    if isinstance(given, bool):
+        return words("yes" if given else "no")
+    chosen = next((words.say(text) for value, text in made.choices if value == given), None)
+    return shorten(as_text(given), SET) if chosen is None else chosen
 
 
 def _files(page: Page, chosen: Any, said: Any, picture: tuple[Any, list[Any]]) -> None:

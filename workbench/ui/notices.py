@@ -23,17 +23,17 @@ def tag(name: str, content: str, /, **attributes: object) -> str:
 def problem(error: UserError | str, lang: Lang) -> str:
     """A red note with one clear sentence."""
     text = error.say(lang) if isinstance(error, UserError) else error
-    return tag("div", f"<b aria-hidden='true'>✕</b> {esc(text)}", class_="note bad", role="alert")
+    return tag("div", f"<b aria-hidden='true'>✕</b>{esc(text)}", class_="note bad", role="alert")
 
 
 def fine(text: str) -> str:
     """A green note that confirms."""
-    return tag("div", f"<b aria-hidden='true'>✓</b> {esc(text)}", class_="note good", role="status")
+    return tag("div", f"<b aria-hidden='true'>✓</b>{esc(text)}", class_="note good", role="status")
 
 
 def hint(text: str) -> str:
     """A quiet note: information, not a problem."""
-    return tag("div", f"<b aria-hidden='true'>i</b> {esc(text)}", class_="note info", role="status")
+    return tag("div", f"<b aria-hidden='true'>i</b>{esc(text)}", class_="note info", role="status")
 
 
 def empty(sentence: str, action: str = "", page: str = "") -> str:

@@ -12,7 +12,7 @@ from workbench.core.errors import UserError, shorten
 from workbench.data import compare, divide, export, heldout, library
 from workbench.data.step import CLEANING
 from workbench.data.working import working
-from workbench.ui.history import left
+from workbench.ui.history import left, settings, step_counts
 from workbench.ui.notices import esc, facts, fine, hint, problem, table, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
@@ -165,14 +165,20 @@ def _named(words: Words, step: dict[str, Any]) -> str:
 
 
 def _said(words: Words, step: dict[str, Any]) -> str:
-    """What it did; of a cleaning step or an import, its settings."""
-    if step.get("kind") == "split" and step.get("way") in divide.WAYS:
+    """What it did, in a sentence."""
+    kind = str(step.get("kind"))
+    if kind in CLEANING.kinds():
+        return "\n".join(filter(None, [step_counts(words, step), settings(words, step)]))
+    if kind == "split" and step.get("way") in divide.WAYS:
         way = words.say(divide.WAYS[step["way"]])
         return words("history_split", way=way, n=f"{step.get('heldout', 0):,}")
-    for kind, counted, key in (("edit", "cells", "history_edit"), ("annotate", "labels", "history_label")):
-        if step.get("kind") == kind and counted in step:
-            return words(key, n=f"{step[counted]:,}")
-    return compare.told(step)
+    if kind == "import":
+        return words("history_import", file=shorten(step.get("file", ""), 80), n=f"{step.get('refused', 0):,}")
+    for name, counted, key in (("edit", "cells", "history_edit"), ("annotate", "labels", "history_label")):
+        if kind == name:
+            people = ", ".join(step.get("who") or {})
+            return words(key, n=f"{step.get(counted, 0):,}") + (f" · {people}" if people else "")
+    return ""
 
 
 def _take(page: Page, name: str | None, version: int | None, kind: str) -> list[Any]:

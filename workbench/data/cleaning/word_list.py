@@ -27,7 +27,8 @@ STOP = re.compile(r"[。！？!?…]+[”’」』\"'）)]*|\n|\.(?=\s)")
 """Where a sentence ends."""
 _ALPHANUMERIC = re.compile(f"[{LETTER}]")
 _SEAM = re.compile(rf"(?<=[{HAN}]) *(?=[{LETTER}])|(?<=[{LETTER}]) *(?=[{HAN}])")
-_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+_EDGE = re.compile(r"^[^\w(){}=;#$`'\"]+|[^\w(){}=;#$`'\"]+$")
+"""Arrows, brackets and dots around a line; not what makes code of it."""
 _LOOSE = {"\0": r"\s*", " ": r"\s+", "'": "['’]", "’": "['’]", "，": r"[，,]\s*", ",": r"[，,]\s*"}
 
 

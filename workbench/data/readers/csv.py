@@ -79,10 +79,10 @@ class Csv(Piecewise):
             lines.way = yield from way_of(lines, separator)
         first = True
         try:
-            for found in found_in(lines, separator, len(schema.names)):
-                header = first and found.values and column_names(found.values[0]) == schema.names
-                first = first and not found.values
-                yield _piece(found, int(bool(header)), schema)
+            for found in found_in(lines, separator, schema.names):
+                head = found.first() if first else None
+                first = first and head is None
+                yield _piece(found, int(head is not None and column_names(head) == schema.names), schema)
         except csv.Error as error:  # begun again another way
             lines.way = after(lines, error)
             raise Wider(schema) from error
@@ -92,6 +92,8 @@ def _piece(found: Found, header: int, schema: Any) -> Piece:
     import pyarrow as pa
 
     values, at = found.values[header:], found.at[header:]
+    if found.arrow is not None:
+        return Piece(lines=at, refused=found.refused, arrow=found.arrow.slice(header))
     columns = list(zip(*values, strict=True)) or [()] * len(schema.names)
     try:
         arrays = [pa.array(column, pa.string()) for column in columns]

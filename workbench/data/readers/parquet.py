@@ -79,9 +79,8 @@ class Parquet(Piecewise):
         done, size = 0, lines.path.stat().st_size
         with _whole(lines.path), _opened(lines.path) as file:
             names = class_names(file.schema_arrow.metadata)
-            for batch in file.iter_batches(BATCH):
-                if not batch.num_rows:
-                    continue
+            groups = range(file.num_row_groups)  # one at a time: read through all of them, Arrow keeps what it has read
+            for batch in (each for group in groups for each in file.iter_batches(BATCH, [group]) if each.num_rows):
                 columns = [
                     _column(batch.column(place), names.get(name), place, schema)
                     for place, name in enumerate(file.schema_arrow.names)
