@@ -62,6 +62,9 @@
     const map = { l: "learn", d: "data", m: "model", t: "train", r: "runs", e: "evaluate", c: "chat" };
     const box = event.key === "/" && wanted() === "train" && document.getElementById("find-setting");
     if (box) { event.preventDefault(); box.focus(); box.scrollIntoView({ block: "center" }); }
+    const votes = { 1: "arena-left", 2: "arena-right", 0: "arena-tie", x: "arena-bad", n: "arena-next" };
+    const vote = wanted() === "evaluate" && votes[event.key] && document.getElementById(votes[event.key]);
+    if (vote && vote.offsetParent) { event.preventDefault(); vote.click(); return; }
     if (event.key === "g") armed = Date.now();
     else if (Date.now() - armed < 1200 && map[event.key]) { armed = 0; window.wbGo(map[event.key]); }
   });

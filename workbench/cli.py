@@ -9,6 +9,7 @@ from pathlib import Path
 from workbench import (
     commands,
     commands_ahead,
+    commands_arena,
     commands_data,
     commands_evaluate,
     commands_export,
@@ -20,20 +21,9 @@ from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.models import source
 
-BENCHES = [
-    "ui",
-    "training",
-    "worker",
-    "busy",
-    "forecast",
-    "matrix",
-    "nearby",
-    "import",
-    "pages",
-    "history",
-    "runs",
-    "faults",
-]
+ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena)  # fmt: skip
+"""Where verbs are at home."""
+BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults"]  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     commands_evaluate.options(verbs)
+    commands_arena.options(verbs)
     for name, about in (("inspect", "what the model will really see"), ("forecast", "memory and time before training"), ("anatomy", "what the method trains of the model")):  # fmt: skip
         _ahead(verbs.add_parser(name, help=about), name)
     commands_search.options(verbs)
@@ -165,16 +156,7 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help()
         return 2
     try:
-        rooms = (
-            commands,
-            commands_ahead,
-            commands_data,
-            commands_runs,
-            commands_search,
-            commands_export,
-            commands_evaluate,
-        )
-        handlers = {name: handler for room in rooms for name, handler in room.HANDLERS.items()}
+        handlers = {name: handler for room in ROOMS for name, handler in room.HANDLERS.items()}
         workspace = Workspace(arguments.workspace)
         source.apply(workspace)
         return handlers[arguments.verb](workspace, arguments)

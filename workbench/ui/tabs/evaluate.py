@@ -7,7 +7,7 @@ import time
 import gradio as gr
 
 from workbench.core.run import all_runs
-from workbench.ui import comparing, reportcard, scoring
+from workbench.ui import arena, comparing, reportcard, scoring
 from workbench.ui.notices import esc, heading
 from workbench.ui.page import Page
 
@@ -23,6 +23,7 @@ def build(page: Page) -> None:
     gr.HTML(f"<h2>{esc(words('evaluate_more'))}</h2>", padding=False)
     comparing.build(page)
     scoring.build(page)
+    arena.build(page)
     page.run_list(chosen, lambda: [run.id for run in all_runs(page.workspace)])
     talk.click(lambda run: f"{run} {time.time()}", [chosen], [page.asked], queue=False).then(
         None, None, None, js="() => wbGo('chat')"
