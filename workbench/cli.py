@@ -23,7 +23,7 @@ from workbench.models import source
 
 ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena)  # fmt: skip
 """Where verbs are at home."""
-BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults"]  # fmt: skip
+BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults", "serve"]  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +59,11 @@ def parser() -> argparse.ArgumentParser:
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
     serve = verbs.add_parser("serve", help="serve a run or model, OpenAI-compatible")
     serve.add_argument("target", metavar="RUN|MODEL")
+    serve.add_argument("--host", default="127.0.0.1", help="any other needs a key in WORKBENCH_SERVE_KEY")
     serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--slots", type=int, help="answers at once (16)")
+    serve.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
+    serve.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports"])
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")

@@ -138,8 +138,9 @@ def chat(workspace: Workspace, arguments: Arguments) -> int:
     """A conversation in the terminal, one line a turn; an empty line ends it."""
     from workbench.serve import client
 
-    endpoint = client.ensure(workspace, target(workspace, arguments.target))
-    side = "base" if arguments.base or not _is_run(workspace, arguments.target) else "tuned"
+    chosen = target(workspace, arguments.target)
+    endpoint = client.ensure(workspace, chosen)
+    side = "base" if arguments.base else client.name_of(chosen)
     messages: list[dict[str, str]] = []
     for line in sys.stdin:
         if not line.strip():
@@ -168,13 +169,17 @@ def target(workspace: Workspace, name: str) -> Run | str:
 
 
 def serve(workspace: Workspace, arguments: Arguments) -> int:
-    """Serve in the foreground on loopback until interrupted."""
+    """Serve in the foreground until interrupted; off loopback with the key in WORKBENCH_SERVE_KEY."""
     kind = "--run" if _is_run(workspace, arguments.target) else "--model"
     name = run.find(workspace, arguments.target).id if kind == "--run" else arguments.target
     state = workspace.root / "serve" / f"foreground-{os.getpid()}.json"
     state.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(workspace.root), kind, name]
-    os.execv(sys.executable, [*command, "--state", str(state), "--port", str(arguments.port), "--idle", "0"])
+    command += ["--state", str(state), "--host", arguments.host, "--port", str(arguments.port), "--idle", "0"]
+    for option in ("slots", "queue", "room"):
+        if getattr(arguments, option) is not None:
+            command += [f"--{option}", str(getattr(arguments, option))]
+    os.execv(sys.executable, command)
 
 
 def listing(workspace: Workspace, arguments: Arguments) -> int:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,38 +14,15 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from served import made_run
 from tinymodels import tiny_bert, tiny_llama
 
 from workbench.core.errors import UserError
-from workbench.core.recipe import parse
-from workbench.core.run import Run, create
 from workbench.core.workspace import Workspace
-from workbench.serve import client
+from workbench.serve import client, server
 
 pytestmark = pytest.mark.slow
 ASK = [{"role": "user", "content": "hi 你好"}]
-
-
-def made_run(workspace: Workspace, model: Path, task: str, options: dict[str, Any]) -> Run:
-    """A finished LoRA run without training: the adapter's weights are set to something."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    from workbench.core.task import TASKS
-    from workbench.models.loading import load_model, load_tokenizer, save_tuned
-
-    recipe = parse({"task": task, "method": "lora", "model": {"id": str(model)}, "data": {"dataset": "x"}})
-    run = create(workspace, recipe)
-    kind = TASKS.get(task)
-    base = load_model(model, kind, options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a deprecated name
-        tuned = get_peft_model(base, LoraConfig(task_type=kind.peft_type, r=4, target_modules="all-linear"))
-    for name, value in tuned.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(value, std=0.5)
-    save_tuned(run, tuned, load_tokenizer(model), options)
-    return run
 
 
 class World:
@@ -54,8 +30,10 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root / "w")
-        self.model = tiny_llama(root / "llama")
-        self.run = made_run(self.workspace, self.model, "chat", {})
+        self.model = tiny_llama(
+            root / "llama", initializer_range=0.3
+        )  # answers far from a tie, however they are added up
+        self.run, self.other = (made_run(self.workspace, self.model, seed=seed) for seed in (1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +58,7 @@ def said(endpoint: client.Endpoint, side: str, **how: Any) -> str:
     return "".join(client.chat(endpoint, side, ASK, **{"temperature": 0, "max_tokens": 24, **how}))
 
 
-def test_the_official_client_gets_the_same_streamed_or_whole(official: openai.OpenAI) -> None:
+def test_the_official_client_gets_the_same_streamed_or_whole(world: World, official: openai.OpenAI) -> None:
     how: Any = {"model": "tuned", "messages": ASK, "temperature": 0, "max_tokens": 20}
     whole = official.chat.completions.create(**how)
     with official.chat.completions.create(stream=True, **how) as stream:
@@ -88,7 +66,7 @@ def test_the_official_client_gets_the_same_streamed_or_whole(official: openai.Op
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole.choices[0].message.content
     assert chunks[-1].choices[0].finish_reason == whole.choices[0].finish_reason in ("stop", "length")
     assert whole.usage.prompt_tokens > 0
-    assert [model.id for model in official.models.list()] == ["base", "tuned"]
+    assert [model.id for model in official.models.list()] == ["base", "tuned", world.other.id, world.run.id]
 
 
 def test_base_is_the_plain_model_and_tuned_is_not(world: World, endpoint: client.Endpoint) -> None:
@@ -119,7 +97,7 @@ def test_closing_the_stream_stops_the_model(endpoint: client.Endpoint) -> None:
     next(talk)
     talk.close()
     until = time.monotonic() + 20
-    while client.health(endpoint)["waiting"] and time.monotonic() < until:
+    while client.health(endpoint)["in_hand"] and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.2)
     after = client.health(endpoint)["generated"]
@@ -129,8 +107,8 @@ def test_closing_the_stream_stops_the_model(endpoint: client.Endpoint) -> None:
 
 
 def test_what_is_not_supported_is_refused_by_name(official: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError, match="logprobs"):
-        official.chat.completions.create(model="base", messages=ASK, logprobs=True)  # type: ignore[arg-type]
+    with pytest.raises(openai.BadRequestError, match="logit_bias"):
+        official.chat.completions.create(model="base", messages=ASK, logit_bias={"5": 1})  # type: ignore[arg-type]
 
 
 def test_a_key_and_a_loopback_name_are_needed(endpoint: client.Endpoint) -> None:
@@ -143,6 +121,63 @@ def test_a_key_and_a_loopback_name_are_needed(endpoint: client.Endpoint) -> None
 def test_too_long_a_conversation_says_so(endpoint: client.Endpoint) -> None:
     with pytest.raises(UserError, match="context is 512"):
         list(client.chat(endpoint, "base", [{"role": "user", "content": "x" * 600}]))
+
+
+def test_tokens_come_with_their_probabilities(official: openai.OpenAI) -> None:
+    how: Any = {
+        "model": "base",
+        "messages": ASK,
+        "temperature": 0,
+        "max_tokens": 6,
+        "logprobs": True,
+        "top_logprobs": 3,
+    }
+    told = official.chat.completions.create(**how).choices[0].logprobs.content
+    with official.chat.completions.create(stream=True, **how) as stream:
+        streamed = [each for chunk in stream if chunk.choices[0].logprobs for each in chunk.choices[0].logprobs.content]
+    assert [each.token for each in told] == [each.token for each in streamed]
+    for each in told:
+        assert each.logprob <= 0
+        assert (each.token, each.logprob) == (each.top_logprobs[0].token, each.top_logprobs[0].logprob)
+        assert len(each.top_logprobs) == 3
+
+
+def test_a_completion_goes_on_with_the_text_and_tells_what_it_used(official: openai.OpenAI) -> None:
+    how: Any = {"model": "base", "prompt": "ab", "temperature": 0, "max_tokens": 9}
+    whole = official.completions.create(**how)
+    with official.completions.create(stream=True, stream_options={"include_usage": True}, **how) as stream:
+        chunks = list(stream)
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == whole.choices[0].text
+    assert chunks[-1].usage == whole.usage
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (2, 9)
+
+
+def test_a_stop_string_ends_the_answer_before_it(official: openai.OpenAI) -> None:
+    how: Any = {"model": "base", "messages": ASK, "temperature": 1, "seed": 2, "max_tokens": 60}
+    whole = official.chat.completions.create(**how).choices[0].message.content
+    at = next(place for place in range(4, len(whole)) if whole[place] not in whole[:place])
+    cut = official.chat.completions.create(stop=[whole[at]], **how).choices[0]
+    assert (cut.message.content, cut.finish_reason) == (whole[:at], "stop")
+
+
+def test_clients_of_several_adapters_at_once_get_their_own_answers(world: World, official: openai.OpenAI) -> None:
+    names = ["base", world.run.id, world.other.id]
+
+    def ask(number: int) -> str | None:
+        text = [{"role": "user", "content": f"canary {number % 7}"}]
+        how: Any = {"model": names[number % 3], "messages": text, "temperature": 0, "max_tokens": 10}
+        return official.chat.completions.create(**how).choices[0].message.content
+
+    singly = [ask(number) for number in range(21)]
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(ask, [*range(21), *range(21)])) == singly * 2
+    assert len(set(singly)) > 14
+
+
+def test_off_loopback_a_key_is_needed(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--workspace", str(world.workspace.root), "--run", world.run.id, "--state", str(tmp_path / "s.json")]
+    assert server.main([*given, "--host", "0.0.0.0", "--key", ""]) == 2
+    assert "key" in capsys.readouterr().err
 
 
 def test_a_server_is_reused_and_a_dead_one_is_replaced(world: World, endpoint: client.Endpoint) -> None:
@@ -158,7 +193,8 @@ def test_classification_and_another_target_replaces_the_first(world: World, tmp_
     first = client.ensure(world.workspace, world.run)
     labels = {0: "bad", 1: "good", 2: "so-so"}
     options = {"num_labels": 3, "id2label": labels, "label2id": {name: index for index, name in labels.items()}}
-    run = made_run(world.workspace, tiny_bert(tmp_path / "bert"), "text-classification", options)
+    bert = tiny_bert(tmp_path / "bert")
+    run = made_run(world.workspace, bert, task="text-classification", options=options)
     found = client.ensure(world.workspace, run)
     assert found.pid != first.pid
     for side in ("base", "tuned"):

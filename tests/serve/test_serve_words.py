@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.serve.decode import Decoder
-from workbench.serve.schema import Refused, chat_request, classify_request
+from workbench.serve.schema import Refused, chat_request, classify_request, completion_request
 
 HELLO = {"model": "base", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -15,10 +15,11 @@ HELLO = {"model": "base", "messages": [{"role": "user", "content": "hi"}]}
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("n", 2), ("logprobs", True), ("tools", [{}]), ("response_format", {"type": "json_object"}), ("best_of", 3),
+        ("n", 2), ("logprobs", "yes"), ("top_logprobs", 3), ("tools", [{}]), ("response_format", {"type": "json_object"}), ("best_of", 3),
         ("temperature", "hot"), ("temperature", 3), ("temperature", True), ("top_p", -1), ("max_tokens", 0),
         ("max_tokens", 1.5), ("seed", "x"), ("stop", 5), ("stop", [""]), ("messages", []), ("stream", "yes"),
-        ("temperature", float("nan")),
+        ("temperature", float("nan")), ("logit_bias", {"5": 1}), ("made_up", 1), ("top_k", -1), ("presence_penalty", 3),
+        ("min_p", 2), ("audio", {}), ("stream_options", "x"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(name: str, value: Any) -> None:
@@ -27,9 +28,27 @@ def test_what_does_not_fit_is_named(name: str, value: Any) -> None:
     assert (caught.value.status, caught.value.param) == (400, name)
 
 
-def test_neutral_values_pass_and_the_length_is_capped() -> None:
-    made = chat_request({**HELLO, "n": 1, "tools": None, "user": "x", "max_tokens": 5000}, ["base"])
-    assert made.max_tokens == 1024
+def test_neutral_values_pass() -> None:
+    made = chat_request(
+        {**HELLO, "n": 1, "tools": None, "user": "x", "max_completion_tokens": 5000, "seed": 1}, ["base"]
+    )
+    assert (made.max_tokens, made.sampling) == (5000, {"seed": 1})
+
+
+def test_an_unknown_option_of_a_stream_is_named() -> None:
+    with pytest.raises(Refused) as caught:
+        chat_request({**HELLO, "stream_options": {"include_obfuscation": True}}, ["base"])
+    assert caught.value.param == "stream_options.include_obfuscation"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("prompt", ""), ("prompt", ["a", "b"]), ("prompt", [1]), ("suffix", "x"), ("echo", True), ("logprobs", 1)],
+)
+def test_a_completion_is_one_text(name: str, value: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        completion_request({"model": "base", "prompt": "one", name: value}, ["base"])
+    assert caught.value.param == name
 
 
 @pytest.mark.parametrize("message", [{}, {"role": "tool", "content": "x"}, {"role": "user", "content": 3}, "hi"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import matrix
 import pytest
+from served import tried
 
 from workbench.core.errors import Unusable, UserError
 from workbench.core.events import EventWriter, read
@@ -18,7 +19,6 @@ from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.engine.session import train
 from workbench.engine.stage import Stage
-from workbench.serve.generate import Engine, hold_run
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,9 +63,7 @@ def test_from_the_sample_to_the_card_and_to_an_answer(kind: str, changes: dict[s
     assert report.get("examples") or report.get("samples") or report.get("confusion")
     assert report["verdict"]["zh"]
     if task.asks:
-        answer = Engine(hold_run(Workspace(tmp_path), run.id)).attempt(
-            "tuned", dict.fromkeys(task.asks, "Mia has a ___ cat.")
-        )
+        answer = tried(Workspace(tmp_path), run, dict.fromkeys(task.asks, "Mia has a ___ cat."))
         assert isinstance(answer, str)
         assert answer
 

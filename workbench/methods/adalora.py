@@ -87,7 +87,7 @@ class AdaLora(PeftMethod):
 
     def restore(self, model: Any, folder: Path) -> Any:
         """PEFT looks for the trained adapter's name whenever labels are given, and sets it only while training."""
-        model.base_model.trainable_adapter_name = "default"
+        model.base_model.trainable_adapter_name = next(iter(model.peft_config))
         return model
 
     def memory(self, model: Any) -> dict[str, Any]:

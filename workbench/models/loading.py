@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Task
 from workbench.models.chat_template import ensure_chat_template
 from workbench.models.facts import read_config
+from workbench.models.twin import own
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 OPTIONS, FRESH = "options.json", "fresh.safetensors"
+_DEFAULT = re.compile(r"\.default(?=\.|$)")
+"""The adapter's name while it is trained."""
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -106,20 +110,87 @@ def fresh_tensors(base: Any) -> dict[str, Any]:
 
 def load_tuned(run: Run, base_folder: Path, device: str = "cpu", dtype: str = "fp32", full: bool = False) -> Any:
     """The tuned model of a run, ready to answer; `full`: on the base in full precision, though it was trained on a quantised one."""
-    if not run.tuned.is_dir():
-        raise UserError(
-            f"{run.id} has no tuned model yet: it is {run.status}. Choose a finished run.",
-            f"{run.id} 还没有微调后的模型（状态：{run.status}）。请选择已完成的任务。",
-            field="run",
-        )
+    _check_tuned(run)
     recipe, options = run.recipe, load_options(run)
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
     if method.stores == "model":
         return load_model(run.tuned, task, options, device, dtype).eval()
     asked = {} if full else method.loading(recipe.method)
     base = load_model(base_folder, task, {**options, **asked}, device, dtype)
-    applied = _adapted(run, base, device) if method.adapter else method.apply(base, task, recipe.method)
-    return method.restore(applied, run.tuned).eval()
+    return lay_on(run, base)
+
+
+def lay_on(run: Run, base: Any, name: str = "default", step: int | None = None) -> Any:
+    """A run's result (or its checkpoint of a step) over `base`, which it takes: a PeftModel whose adapter is called `name`, or `base` with
+    copies of its own where the run changed something. A base that shares its tensors (see `twin`) leaves the others untouched."""
+    from safetensors.torch import load_file
+
+    _check_tuned(run)
+    recipe = run.recipe
+    task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
+    if (run.tuned / FRESH).is_file():
+        _put(base, load_file(str(run.tuned / FRESH)))
+    if method.adapter:
+        made = method.restore(_adapted(run, base, name), run.tuned)
+    elif method.stores == "model":
+        made = base
+    else:
+        made = method.apply(base, task, recipe.method)
+        own(made, [key for key, value in made.named_parameters() if value.requires_grad])
+        made = method.restore(made, run.tuned)
+    return (made if step is None else _at_step(run, made, name, step)).eval()
+
+
+def add_adapter(run: Run, model: Any, name: str, step: int | None = None) -> None:
+    """One more adapter of the same kind in a PeftModel."""
+    _check_tuned(run)
+    model.load_adapter(str(run.tuned), name, use_safetensors=True, torch_device=str(model.device))
+    if step is not None:
+        _at_step(run, model, name, step)
+    model.eval()
+
+
+def _at_step(run: Run, model: Any, name: str, step: int) -> Any:
+    """What was trained as it stood at a step."""
+    from safetensors.torch import load_file
+
+    path = checkpoint_file(run, step)
+    if not path.is_file():
+        raise UserError(
+            f"{run.id} has no checkpoint of step {step} any more.",
+            f"{run.id} 已没有第 {step} 步的检查点。",
+            field="model",
+        )
+    _put(model, {_DEFAULT.sub(f".{name}", key): value for key, value in load_file(str(path)).items()})
+    return model
+
+
+def checkpoint_file(run: Run, step: int) -> Path:
+    """Where the trained tensors of a step lie."""
+    return run.checkpoints / f"step-{step}" / "trained.safetensors"
+
+
+def _put(model: Any, found: dict[str, Any]) -> None:
+    """Tensors into their places, which become the model's own; UserError where one has no place."""
+    places = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    odd = [key for key, value in found.items() if key not in places or places[key].shape != value.shape]
+    if odd:
+        raise UserError(
+            f"The saved tensors do not fit the model: {odd[0]} and {len(odd) - 1} more.",
+            f"保存的张量与模型不符：{odd[0]} 等 {len(odd)} 个。",
+            field="model",
+        )
+    own(model, found)
+    model.load_state_dict(found, strict=False)
+
+
+def _check_tuned(run: Run) -> None:
+    if not run.tuned.is_dir():
+        raise UserError(
+            f"{run.id} has no tuned model yet: it is {run.status}. Choose a finished run.",
+            f"{run.id} 还没有微调后的模型（状态：{run.status}）。请选择已完成的任务。",
+            field="run",
+        )
 
 
 def load_options(run: Run) -> dict[str, Any]:
@@ -130,20 +201,17 @@ def load_options(run: Run) -> dict[str, Any]:
     return dict(options)
 
 
-def _adapted(run: Run, base: Any, device: str) -> Any:
-    from safetensors.torch import load_file
-
-    if (run.tuned / FRESH).is_file():
-        base.load_state_dict(load_file(str(run.tuned / FRESH)), strict=False)
-    made = with_adapter(base, run.tuned)
+def _adapted(run: Run, base: Any, name: str) -> Any:
+    device = base.device
+    made = with_adapter(base, run.tuned, name)
     return made if getattr(base, "is_loaded_in_4bit", False) else made.to(device)
 
 
-def with_adapter(base: Any, folder: Path) -> Any:
+def with_adapter(base: Any, folder: Path, name: str = "default") -> Any:
     """A base under an adapter, as plain PEFT loads it from its folder."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(base, str(folder), use_safetensors=True).eval()
+    return PeftModel.from_pretrained(base, str(folder), adapter_name=name, use_safetensors=True).eval()
 
 
 def tuned_tokenizer(run: Run) -> Any:

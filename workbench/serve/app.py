@@ -1,157 +1,128 @@
-"""The OpenAI-compatible endpoints over one engine: who may ask, who waits, and how an answer travels."""
+"""The OpenAI-compatible endpoints: what a request is, and how its answer travels."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hmac
 import json
-import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from workbench.core.errors import UserError
 from workbench.core.task import TASKS
-from workbench.serve.decode import Decoder
-from workbench.serve.generate import Engine
-from workbench.serve.schema import ChatRequest, Refused, attempt_request, chat_request, classify_request
+from workbench.engine.evaluation import Judge
+from workbench.serve.asks import Ask
+from workbench.serve.roster import BASE
+from workbench.serve.schema import (
+    ChatRequest,
+    Refused,
+    attempt_request,
+    chat_request,
+    classify_request,
+    completion_request,
+)
+from workbench.serve.service import Piece, Service
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-WAITING = 8
 HEAD_NOTE = {
     "en": "The base model's classification head is untrained: its probabilities are random.",
     "zh": "基础模型的分类头未经训练：其概率是随机的。",
 }
+GONE = 499
+"""What nobody reads: the client has left."""
 
 
-class Service:
-    """The endpoints' state: who waits, and when something was last asked."""
+class Form:
+    """How an answer is written: as a chat completion, or as a completion."""
 
-    def __init__(self, engine: Engine, key: str, loopback: bool) -> None:
-        self.engine, self.key, self.loopback = engine, key, loopback
-        self.waiting = 0
-        self.last = time.monotonic()
+    def __init__(self, request: ChatRequest) -> None:
+        self.chat = request.prompt is None
+        kind = "chat.completion" if self.chat else "text_completion"
+        facts = {"id": f"{'chatcmpl' if self.chat else 'cmpl'}-{uuid.uuid4().hex}", "created": int(time.time())}
+        self.facts = {**facts, "object": kind, "model": request.model}
 
-    @property
-    def names(self) -> list[str]:
-        """The models there are."""
-        return list(self.engine.held.models)
+    def chunk(self, piece: Piece) -> dict[str, Any]:
+        """A piece of a stream."""
+        kind = "chat.completion.chunk" if self.chat else "text_completion"
+        text: dict[str, Any] = {"text": piece.text}
+        if self.chat:
+            text = {"delta": {"content": piece.text} if piece.text else {}}
+        return {**self.facts, "object": kind, "choices": [self._choice(text, piece.tokens, piece.reason)]}
 
-    def admit(self, request: Request) -> None:
-        """Refuse a foreign host name (DNS rebinding) or a wrong key."""
-        host = (request.headers.get("host") or "").rpartition(":")[0].strip("[]") or request.headers.get("host", "")
-        if self.loopback and host not in LOOPBACK:
-            raise Refused("This server answers on loopback only.", status=403)
-        given = request.headers.get("authorization", "").encode()
-        if self.key and request.url.path != "/health" and not hmac.compare_digest(given, f"Bearer {self.key}".encode()):
-            raise Refused("The API key is missing or wrong.", status=401, code="invalid_api_key")
+    def first(self) -> dict[str, Any]:
+        """Who speaks."""
+        choice = self._choice({"delta": {"role": "assistant", "content": ""}}, [], None)
+        return {**self.facts, "object": "chat.completion.chunk", "choices": [choice]}
 
-    def enter(self) -> None:
-        """One more request in hand, unless too many are."""
-        if self.waiting > WAITING:
-            raise Refused("The model is busy; try again in a moment.", status=429, code="busy")
-        self.waiting += 1
+    def whole(self, text: str, tokens: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
+        """All of it."""
+        said: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if self.chat else {"text": text}
+        return {**self.facts, "choices": [self._choice(said, tokens, reason)]}
 
-    def leave(self) -> None:
-        """One less."""
-        self.waiting -= 1
-        self.last = time.monotonic()
-
-    def health(self) -> dict[str, Any]:
-        """What is held and how busy it is."""
-        held = self.engine.held
-        facts = {"target": held.target, "task": held.task, "models": self.names}
-        return {"status": "ok", **facts, "generated": self.engine.generated, "waiting": self.waiting}
-
-    async def pieces(self, request: ChatRequest, ids: list[int]) -> AsyncIterator[tuple[str, str | None, int]]:
-        """(text, finish_reason, tokens so far); leaving this early stops the model at its next token."""
-        loop, stop = asyncio.get_running_loop(), threading.Event()
-        queue: asyncio.Queue[int | BaseException | None] = asyncio.Queue()
-
-        def send(item: int | BaseException | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone: the server is ending
-                loop.call_soon_threadsafe(queue.put_nowait, item)
-
-        def work() -> None:
-            try:
-                self.engine.answer(request, ids, send, stop)
-                send(None)
-            except Exception as error:
-                send(error)
-
-        tokenizer = self.engine.held.tokenizer
-        decoder = Decoder(lambda tokens: str(tokenizer.decode(tokens, skip_special_tokens=True)), request.stop)
-        count, reason = 0, "length"
-        threading.Thread(target=work, daemon=True).start()
-        try:
-            while (item := await queue.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                count += 1
-                if item in self.engine.ends:
-                    reason = "stop"
-                    break
-                piece = decoder.feed(item)
-                if piece:
-                    yield piece, None, count
-                if decoder.stopped:
-                    reason = "stop"
-                    break
-            yield decoder.finish(), reason, count
-        finally:
-            stop.set()
+    def _choice(self, said: dict[str, Any], tokens: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
+        return {"index": 0, **said, "logprobs": {"content": tokens} if tokens else None, "finish_reason": reason}
 
 
-async def streamed(service: Service, request: ChatRequest, ids: list[int]) -> AsyncIterator[str]:
-    """Server-sent events of one answer."""
-    facts = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
-    facts["model"] = request.model
-
-    def event(choices: list[dict[str, Any]], **more: Any) -> str:
-        return f"data: {json.dumps({**facts, 'choices': choices, **more}, ensure_ascii=False)}\n\n"
-
-    def choice(delta: dict[str, str], reason: str | None) -> list[dict[str, Any]]:
-        return [{"index": 0, "delta": delta, "finish_reason": reason}]
-
-    count = 0
+async def streamed(service: Service, request: ChatRequest, ask: Ask) -> AsyncIterator[str]:
+    """Server-sent events of one answer; the place in the queue comes as a comment, which clients pass over."""
+    form, count, told = Form(request), 0, ""
     try:
-        yield event(choice({"role": "assistant", "content": ""}, None))
-        async with contextlib.aclosing(service.pieces(request, ids)) as pieces:  # type: ignore[type-var]
-            async for text, reason, count in pieces:  # noqa: B007 (the last count is used below)
-                yield event(choice({"content": text} if text else {}, reason))
+        if form.chat:
+            yield event(form.first())
+        async with contextlib.aclosing(service.pieces(request, ask)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                count = piece.count
+                if piece.text or piece.tokens or piece.reason:
+                    yield event(form.chunk(piece))
+                elif piece.place and (where := f": place {piece.place} {service.engine.away}\n\n") != told:
+                    told = where
+                    yield told
         if request.usage:
-            yield event([], usage=usage(len(ids), count))
+            yield event({**form.facts, "choices": [], "usage": usage(ask, count)})
         yield "data: [DONE]\n\n"
-    except (RuntimeError, ValueError, IndexError) as error:
-        yield f"data: {json.dumps(Refused(f'The model failed: {error}', status=500).body())}\n\n"
+    except (Refused, UserError, RuntimeError, ValueError, LookupError) as error:
+        yield event(refusal(error).body())
     finally:
         service.leave()
 
 
-def usage(prompt: int, answer: int) -> dict[str, int]:
+def event(told: dict[str, Any]) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(told, ensure_ascii=False)}\n\n"
+
+
+def refusal(error: Exception) -> Refused:
+    """An error in OpenAI's shape."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, UserError):
+        return Refused(error.text.en, error.field, 500)
+    return Refused(f"The model failed: {error}", status=500)
+
+
+def usage(ask: Ask, answer: int) -> dict[str, int]:
     """Tokens as OpenAI counts them."""
+    prompt = len(ask.dice.prompt)
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 
-async def whole(service: Service, request: ChatRequest, ids: list[int], http: Request) -> dict[str, Any]:
+async def whole(service: Service, request: ChatRequest, ask: Ask, http: Request) -> Response | dict[str, Any]:
     """The answer in one piece; given up when the client goes."""
-    text, reason, count = "", None, 0
+    text, tokens, last = "", list[dict[str, Any]](), Piece()
     try:
-        async with contextlib.aclosing(service.pieces(request, ids)) as pieces:  # type: ignore[type-var]
-            async for piece, reason, count in pieces:  # noqa: B007 (the last ones are used below)
-                text += piece
-                if await http.is_disconnected():
-                    break
+        async with contextlib.aclosing(service.pieces(request, ask)) as pieces:  # type: ignore[type-var]
+            async for last in pieces:
+                text, tokens = text + last.text, tokens + last.tokens
+                if last.reason is None and await http.is_disconnected():
+                    return Response(status_code=GONE)
+    except (UserError, RuntimeError, ValueError, LookupError) as error:
+        raise refusal(error) from error
     finally:
         service.leave()
-    message = {"role": "assistant", "content": text}
-    choices = [{"index": 0, "message": message, "finish_reason": reason}]
-    facts = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time())}
-    return {**facts, "model": request.model, "choices": choices, "usage": usage(len(ids), count)}
+    return {**Form(request).whole(text, tokens, last.reason), "usage": usage(ask, last.count)}
 
 
 async def body_of(request: Request) -> Any:
@@ -162,61 +133,82 @@ async def body_of(request: Request) -> Any:
         raise Refused("The body is not JSON.") from error
 
 
-async def talk(service: Service, request: Request) -> Response | dict[str, Any]:
-    """A chat completion, streamed or whole."""
-    if not service.engine.held.talks:
-        raise Refused("This model classifies and cannot chat; use /v1/classify.", "model")
-    wanted = chat_request(await body_of(request), service.names)
-    ids = service.engine.prompt(wanted)
+async def answered(
+    service: Service, http: Request, read: Callable[[Any, list[str]], ChatRequest]
+) -> Response | dict[str, Any]:
+    """A chat completion or a completion, streamed or whole."""
+    wanted = read(await body_of(http), service.roster.names())
+    ask = service.ask(wanted)
     service.enter()
     if wanted.stream:
-        return StreamingResponse(streamed(service, wanted, ids), media_type="text/event-stream")
-    return await whole(service, wanted, ids, request)
+        return StreamingResponse(streamed(service, wanted, ask), media_type="text/event-stream")
+    return await whole(service, wanted, ask, http)
 
 
 async def classified(service: Service, request: Request) -> dict[str, Any]:
     """Probabilities of every text."""
-    if service.engine.held.talks:
-        raise Refused("This model chats and cannot classify; use /v1/chat/completions.", "model")
-    name, rows = classify_request(await body_of(request), service.names)
-    service.enter()
-    try:
-        found = await asyncio.to_thread(service.engine.classify, name, rows)
-    finally:
-        service.leave()
-    note = {"note": HEAD_NOTE} if name == "base" else {}
+    if service.task.kind != "text-classification":
+        raise Refused("This model does not classify; use /v1/chat/completions or /v1/attempt.", "model")
+    name, rows = classify_request(await body_of(request), service.roster.names())
+    tokenizer, section = service.judge_of(name)
+    limit = min(section.max_length, service.context)
+
+    def one(model: Any, row: dict[str, str]) -> dict[str, float]:
+        batch = tokenizer(
+            row["text"], row.get("text_pair") or None, truncation=True, max_length=limit, split_special_tokens=True,
+            return_tensors="pt",
+        ).to(model.device)  # fmt: skip
+        shares = model(**batch).logits[0].float().softmax(-1).tolist()
+        return {model.config.id2label[index]: share for index, share in enumerate(shares)}
+
+    found = await service.do(name, lambda model: [one(model, row) for row in rows])
+    note = {"note": HEAD_NOTE} if name == BASE else {}
     return {"object": "classification", "model": name, "data": found, **note}
 
 
 async def attempted(service: Service, request: Request) -> dict[str, Any]:
     """The answer to what was typed, for tasks that do not chat."""
-    roles = TASKS.get(service.engine.held.task).asks
-    if not roles:
+    task = TASKS.get(service.task.kind)
+    if not task.asks:
         raise Refused("This model chats; use /v1/chat/completions.", "model")
-    name, fields = attempt_request(await body_of(request), service.names, roles)
-    service.enter()
-    try:
-        answer = await asyncio.to_thread(service.engine.attempt, name, fields)
-    finally:
-        service.leave()
-    return {"object": "attempt", "model": name, "answer": answer}
+    name, fields = attempt_request(await body_of(request), service.roster.names(), task.asks)
+    tokenizer, section = service.judge_of(name)
+
+    def work(model: Any) -> str:
+        return task.attempt(fields, Judge(model, tokenizer, section, str(model.device), generated=1))
+
+    return {"object": "attempt", "model": name, "answer": await service.do(name, work)}
+
+
+class Door:
+    """Before every route: who may come in. Plain ASGI, so that streams and disconnects pass through untouched."""
+
+    def __init__(self, app: Any, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let in or refuse."""
+        answer = self.app
+        if scope["type"] == "http":
+            try:
+                self.service.admit(Request(scope))
+            except Refused as error:
+                answer = said(error)
+        await answer(scope, receive, send)
 
 
 def build(service: Service) -> FastAPI:
     """The application."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.middleware("http")
-    async def admit(request: Request, call: Any) -> Response:
-        try:
-            service.admit(request)
-        except Refused as error:
-            return JSONResponse(error.body(), error.status)
-        return await call(request)
+    app.add_middleware(Door, service=service)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
-        return JSONResponse(error.body(), error.status)
+        return said(error)
+
+    @app.exception_handler(UserError)
+    async def explained(request: Request, error: UserError) -> Response:
+        return said(Refused(error.text.en, error.field, 500))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
@@ -224,12 +216,16 @@ def build(service: Service) -> FastAPI:
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "workbench"} for name in service.names]
+        data = [{"id": n, "object": "model", "created": 0, "owned_by": "workbench"} for n in service.roster.names()]
         return {"object": "list", "data": data}
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(request: Request) -> Response | dict[str, Any]:
-        return await talk(service, request)
+        return await answered(service, request, chat_request)
+
+    @app.post("/v1/completions", response_model=None)
+    async def completions(request: Request) -> Response | dict[str, Any]:
+        return await answered(service, request, completion_request)
 
     @app.post("/v1/classify")
     async def classify(request: Request) -> dict[str, Any]:
@@ -240,3 +236,8 @@ def build(service: Service) -> FastAPI:
         return await attempted(service, request)
 
     return app
+
+
+def said(error: Refused) -> JSONResponse:
+    """A refusal; of a busy server with the hint when to come again."""
+    return JSONResponse(error.body(), error.status, {"Retry-After": "1"} if error.status == 429 else None)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,18 @@ def target_name(target: Run | str) -> str:
     return f"run:{target.id}" if isinstance(target, Run) else f"model:{target}"
 
 
+def name_of(target: Run | str) -> str:
+    """What to ask for as `model`: the run by its id, whoever else is served beside it; or the model as it is."""
+    return target.id if isinstance(target, Run) else "base"
+
+
 def ensure(workspace: Workspace, target: Run | str, idle: float = 20.0) -> Endpoint:
-    """The server for `target`: the one that runs, or a new one in place of it. Waits until it can answer."""
+    """A server that can answer as `target`: the one that runs, if it holds the same base, or a new one in place of it. Waits until it
+    can answer."""
     wanted = target_name(target)
     with workspace.lock("serve"):
         state = read_json(state_path(workspace))
-        if isinstance(state, dict) and state.get("target") == wanted and process_of(state) and _answers(state):
+        if isinstance(state, dict) and process_of(state) and _serves(state, wanted, target):
             return _endpoint(state)
         _end(workspace)
         return _await(workspace, _spawn(workspace, wanted, idle))
@@ -81,15 +87,21 @@ def _endpoint(state: dict[str, Any]) -> Endpoint:
     return Endpoint(f"http://127.0.0.1:{state['port']}", state["key"], state["target"], int(state["pid"]))
 
 
-def _answers(state: dict[str, Any]) -> bool:
-    """Whether somebody listens there. Slow is alive: a busy machine may take long to answer."""
+def _serves(state: dict[str, Any], wanted: str, target: Run | str) -> bool:
+    """Whether somebody who holds the target listens there. Slow is alive: a busy machine may take long to answer."""
+    same = state.get("target") == wanted
     try:
         with _client(_endpoint(state)) as client:
-            return client.get("/health", timeout=5).status_code == 200
+            answer = client.get("/health", timeout=5)
+            return answer.status_code == 200 and (same or _beside(target, answer.json()))
     except httpx.TimeoutException:
-        return True
+        return same
     except (httpx.HTTPError, KeyError, ValueError):
         return False
+
+
+def _beside(target: Run | str, health: dict[str, Any]) -> bool:
+    return isinstance(target, Run) and target.id in health["models"]
 
 
 def _end(workspace: Workspace) -> None:
@@ -155,21 +167,60 @@ def _await(workspace: Workspace, child: subprocess.Popen[bytes]) -> Endpoint:
     )
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a stream says: text with the tokens it came with; why it ended; tokens used; or the place in the queue (and for whom it waits)."""
+
+    text: str = ""
+    tokens: tuple[dict[str, Any], ...] = ()
+    reason: str | None = None
+    usage: dict[str, int] | None = None
+    place: int = 0
+    away: str = ""
+
+
 def chat(endpoint: Endpoint, model: str, messages: list[dict[str, str]], **sampling: Any) -> Iterator[str]:
-    """The answer, piece by piece. Closing the generator closes the stream, which stops the model."""
-    body = {"model": model, "messages": messages, "stream": True, **sampling}
-    with _explained(), _client(endpoint) as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
+    """The answer's text, piece by piece. Closing the generator closes the stream, which stops the model."""
+    with contextlib.closing(stream(endpoint, model, messages, **sampling)) as told:
+        for each in told:
+            if each.text:
+                yield each.text
+
+
+def stream(
+    endpoint: Endpoint, model: str, asked: list[dict[str, str]] | str, **sampling: Any
+) -> Generator[Told, None, None]:
+    """All that is told of an answer to a conversation, or of how a text goes on."""
+    talk = isinstance(asked, list)
+    body = {"model": model, "messages" if talk else "prompt": asked, "stream": True, **sampling}
+    body["stream_options"] = {"include_usage": True}
+    path = "/v1/chat/completions" if talk else "/v1/completions"
+    with _explained(), _client(endpoint) as client, client.stream("POST", path, json=body) as answer:
         _check(answer)
         for line in answer.iter_lines():
-            data = line.removeprefix("data: ")
-            if not line.startswith("data: ") or data == "[DONE]":
-                continue
-            chunk = json.loads(data)
-            if "error" in chunk:
-                raise _refusal(chunk)
-            for choice in chunk["choices"]:
-                if choice["delta"].get("content"):
-                    yield choice["delta"]["content"]
+            told = _told(line)
+            if told:
+                yield told
+
+
+def _told(line: str) -> Told | None:
+    """A line of a stream; None for one that says nothing new. UserError where the server says that it failed."""
+    if line.startswith(": place "):
+        place, _, away = line.removeprefix(": place ").partition(" ")
+        return Told(place=int(place), away=away)
+    data = line.removeprefix("data: ")
+    if not line.startswith("data: ") or data == "[DONE]":
+        return None
+    chunk = json.loads(data)
+    if "error" in chunk:
+        raise _refusal(chunk)
+    if not chunk["choices"]:
+        return Told(usage=chunk.get("usage"))
+    choice = chunk["choices"][0]
+    text = choice["text"] if "text" in choice else choice["delta"].get("content") or ""
+    tokens = tuple((choice.get("logprobs") or {}).get("content") or ())
+    reason = choice.get("finish_reason")
+    return Told(text, tokens, reason) if text or tokens or reason else None
 
 
 def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list[dict[str, float]]:
@@ -217,7 +268,8 @@ def _refusal(body: Any) -> UserError:
     facts = inner if isinstance(inner, dict) else {}
     message = shorten(facts.get("message", body), 300)
     chinese = {
-        "busy": Text("", "模型正忙，请稍后再试。"),
+        "busy": Text("", "模型正忙，排队的请求已满，请稍后再试。"),
+        "no_room": Text("", "内存不足，无法在基础模型之外再载入这个模型；请单独启动它，或调大 --room。"),
         "context_length_exceeded": Text("", "对话太长，超出模型的上下文长度；请缩短后再试。"),
     }.get(str(facts.get("code")), Text("", f"模型服务拒绝了请求：{message}"))
     return UserError(message, chinese.zh, field=facts.get("param"))

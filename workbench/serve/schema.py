@@ -6,16 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.core.errors import shorten
+
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-MOST_TOKENS = 1024
-IGNORED = {"user", "store", "metadata", "stream_options", "model", "messages", "stop", "stream"}
+USUAL_TOKENS = 2048
+"""An answer's length at most, where none is asked for and the context allows it."""
+IGNORED = {"user", "store", "metadata", "model", "stop", "stream", "stream_options"}
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "n": (1,), "logprobs": (False,), "tools": ([],), "presence_penalty": (0,), "frequency_penalty": (0,),
-    "response_format": ({"type": "text"},), "logit_bias": ({},),
+    "n": (1,), "best_of": (1,), "echo": (False,), "tools": ([],), "response_format": ({"type": "text"},), "logit_bias": ({},),
+    "parallel_tool_calls": (True,), "tool_choice": ("none",), "modalities": (["text"],), "service_tier": ("auto",),
 }  # fmt: skip
 NUMBERS: dict[str, tuple[type, float, float]] = {
-    "temperature": (float, 0, 2), "top_p": (float, 0, 1), "repetition_penalty": (float, 0.01, 10),
+    "temperature": (float, 0, 2), "top_p": (float, 0, 1), "top_k": (int, 0, 10**9), "min_p": (float, 0, 1),
+    "repetition_penalty": (float, 0.01, 10), "presence_penalty": (float, -2, 2), "frequency_penalty": (float, -2, 2),
     "max_tokens": (int, 1, 10**9), "max_completion_tokens": (int, 1, 10**9), "seed": (int, -(2**63), 2**63 - 1),
+    "top_logprobs": (int, 0, 20),
 }  # fmt: skip
 
 
@@ -34,51 +39,76 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A checked chat completion request."""
+    """A checked request for a chat completion, or for a completion where `prompt` is given."""
 
     model: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, str]] = field(default_factory=list)
+    prompt: str | None = None
     stream: bool = False
     usage: bool = False
+    logprobs: bool = False
     stop: list[str] = field(default_factory=list)
-    temperature: float = 1.0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    max_tokens: int = 256
-    seed: int | None = None
+    max_tokens: int = USUAL_TOKENS
+    sampling: dict[str, Any] = field(default_factory=dict)
+    """Numbers by their names: temperature, seed …"""
 
 
 def chat_request(body: Any, models: list[str]) -> ChatRequest:
     """The request in `body`, or Refused."""
+    common = _common(body, models, {"messages", "logprobs"})
+    logprobs = _flag(body, "logprobs")
+    if common["sampling"].get("top_logprobs") and not logprobs:
+        raise Refused("“top_logprobs” needs “logprobs”: true.", "top_logprobs")
+    return ChatRequest(messages=_messages(body.get("messages")), logprobs=logprobs, **common)
+
+
+def completion_request(body: Any, models: list[str]) -> ChatRequest:
+    """The request for text that goes on, or Refused."""
+    common = _common(body, models, {"prompt"})
+    prompt = body.get("prompt")
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]
+    if not isinstance(prompt, str) or not prompt:
+        raise Refused("“prompt” must be one text that is not empty.", "prompt")
+    return ChatRequest(prompt=prompt, **common)
+
+
+def _common(body: Any, models: list[str], own: set[str]) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused("The body must be a JSON object.")
     for name, value in body.items():
-        if value is not None and name not in IGNORED and name not in NUMBERS:
+        if value is not None and name not in IGNORED | own and name not in NUMBERS:
             _check_unsupported(name, value)
     numbers: dict[str, Any] = {name: _number(name, body[name]) for name in NUMBERS if body.get(name) is not None}
-    tokens = numbers.pop("max_completion_tokens", None)
-    numbers["max_tokens"] = min(MOST_TOKENS, int(numbers.get("max_tokens", tokens or 256)))
+    longer = numbers.pop("max_completion_tokens", USUAL_TOKENS)
+    return {
+        "model": model_name(body, models), "stream": _flag(body, "stream"), "usage": _usage(body),
+        "stop": _stops(body.get("stop")), "max_tokens": numbers.pop("max_tokens", longer), "sampling": numbers,
+    }  # fmt: skip
+
+
+def _usage(body: dict[str, Any]) -> bool:
     options = body.get("stream_options") or {}
-    return ChatRequest(
-        model=model_name(body, models),
-        messages=_messages(body.get("messages")),
-        stream=_flag(body, "stream"),
-        usage=isinstance(options, dict) and bool(options.get("include_usage")),
-        stop=_stops(body.get("stop")),
-        **numbers,
-    )
+    if not isinstance(options, dict):
+        raise Refused("“stream_options” must be an object.", "stream_options")
+    for name, value in options.items():
+        if name != "include_usage" and value not in (None, False):
+            _check_unsupported(f"stream_options.{name}", value)
+    return _flag(options, "include_usage")
 
 
 def _check_unsupported(name: str, value: Any) -> None:
     if value not in NEUTRAL.get(name, ()):
-        raise Refused(f"“{name}” is not supported by this server.", name, code="unsupported_parameter")
+        said = shorten(name, 60)
+        raise Refused(f"“{said}” is not supported by this server.", said, code="unsupported_parameter")
 
 
 def model_name(body: dict[str, Any], models: list[str]) -> str:
     """The model asked for, one of those there are."""
     name = body.get("model")
     if name not in models:
-        raise Refused(f"There is no model {name!r}; there is {', '.join(models)}.", "model", 404, "model_not_found")
+        there = ", ".join(models[:20]) + (" …" if len(models) > 20 else "")
+        raise Refused(f"There is no model “{shorten(name, 80)}”; there is {there}.", "model", 404, "model_not_found")
     return str(name)
 
 

@@ -16,12 +16,17 @@ import psutil
 import uvicorn
 
 from workbench.core import clock
+from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
-from workbench.serve.app import LOOPBACK, Service, build
-from workbench.serve.generate import Engine, hold_model, hold_run
+from workbench.serve import precedence
+from workbench.serve.app import build
+from workbench.serve.engine import Engine
+from workbench.serve.holder import Holder, check_run
+from workbench.serve.roster import Roster, base_of, base_of_model
+from workbench.serve.service import LOOPBACK, Service
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -36,6 +41,9 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default=os.environ.get("WORKBENCH_SERVE_KEY", ""), help="or WORKBENCH_SERVE_KEY")
     parser.add_argument("--idle", type=float, default=20.0, help="minutes without a request before it ends; 0: never")
+    parser.add_argument("--slots", type=int, default=16, help="answers at once")
+    parser.add_argument("--queue", type=int, default=256, help="requests in hand at most; one more is told: busy")
+    parser.add_argument("--room", type=float, default=None, help="MB beside the base model; half of what is free")
     return parser.parse_args(given)
 
 
@@ -46,7 +54,7 @@ def listen(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
-        made.listen(128)
+        made.listen(256)
     except OSError as error:
         made.close()
         raise UserError(
@@ -57,19 +65,48 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
+def loaded(options: argparse.Namespace) -> Service:
+    """The base in memory and the endpoints' state; UserError says why not."""
+    workspace = Workspace(options.workspace)
+    target = runs.find(workspace, options.run) if options.run else None
+    if target:
+        check_run(target)
+    base = base_of(workspace, target) if target else base_of_model(workspace, options.model)
+    roster = Roster(workspace, base, target)
+    holder = Holder(roster, None if options.room is None else int(options.room * 1e6))
+    holder.load()
+    service = Service(roster, Engine(holder, options.slots), options.key, options.queue)
+    service.loopback = options.host in LOOPBACK
+    return service
+
+
 async def serve(service: Service, sock: socket.socket, idle: float) -> None:
     """Answer until told to end or until nothing was asked for `idle` minutes."""
     config = uvicorn.Config(build(service), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
-
-    async def watch() -> None:
-        while not idle or service.waiting or time.monotonic() - service.last < idle * 60:
-            await asyncio.sleep(0.5)
-        server.should_exit = True
-
-    watching = asyncio.create_task(watch())
+    service.start()
+    watching = [asyncio.create_task(_wait_idle(service, server, idle)), asyncio.create_task(_give_way(service))]
     await server.serve(sockets=[sock])
-    watching.cancel()
+    for each in watching:
+        each.cancel()
+    service.engine.end()
+
+
+async def _wait_idle(service: Service, server: uvicorn.Server, idle: float) -> None:
+    while not idle or service.held or time.monotonic() - service.last < idle * 60:
+        await asyncio.sleep(0.5)
+    server.should_exit = True
+
+
+async def _give_way(service: Service) -> None:
+    """Leave the device to training when the rule says so, and come back."""
+    engine, workspace = service.engine, service.roster.workspace
+    device = precedence.device_name(engine.holder.device)
+    while True:
+        why = await asyncio.to_thread(precedence.wanted_by, workspace, device, engine.away)
+        if why != engine.away:
+            engine.go_away(why)
+        await asyncio.sleep(precedence.EVERY)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -81,15 +118,14 @@ def main(given: Sequence[str] | None = None) -> int:
         if options.host not in LOOPBACK and not options.key:
             raise UserError("Any other host than loopback needs --key.", "监听非本机地址时必须设置 --key。", "key")
         sock = listen(options.host, options.port)
-        workspace = Workspace(options.workspace)
-        held = hold_run(workspace, options.run) if options.run else hold_model(workspace, options.model)
+        service = loaded(options)
     except UserError as error:
         write_json(options.state, {**facts, "error": error.text._asdict()})
         print(error.say(terminal_lang()), file=sys.stderr)
         return 2
-    service = Service(Engine(held), options.key, options.host in LOOPBACK)
     port = sock.getsockname()[1]
-    write_json(options.state, {**facts, "port": port, "key": options.key, "target": held.target})
+    target = f"run:{options.run}" if options.run else f"model:{options.model}"
+    write_json(options.state, {**facts, "port": port, "key": options.key, "target": target})
     print(f"http://{options.host}:{port}/v1", flush=True)
     asyncio.run(serve(service, sock, options.idle))
     options.state.unlink(missing_ok=True)

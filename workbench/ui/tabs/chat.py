@@ -40,13 +40,8 @@ def build(page: Page) -> None:
         [run],
         [
             said,
-            talk["panel"],
-            probe["panel"],
-            settings["panel"],
-            probe["text"],
-            probe["pair"],
-            probe["bars"],
-            probe["said"],
+            *(part["panel"] for part in (talk, probe, settings)),
+            *(probe[n] for n in ("text", "pair", "bars", "said")),
         ],
         queue=False,
     )
@@ -238,13 +233,19 @@ def _answer(page: Page, run_id: str, panes: tuple[Messages, Messages], how: tupl
         return
     try:
         yield [*shown, hint(page.words("waking"))]
-        endpoint = client.ensure(page.workspace, find(page.workspace, run_id or ""))
+        run = find(page.workspace, run_id or "")
+        endpoint = client.ensure(page.workspace, run)
         for side in waiting:
             pane = shown[0 if side == "base" else 1]
             messages = [{"role": "system", "content": system}, *pane] if (system or "").strip() else list(pane)
             pane.append({"role": "assistant", "content": ""})
             for piece in client.chat(
-                endpoint, side, messages, temperature=temperature, top_p=top_p, max_tokens=int(length)
+                endpoint,
+                "base" if side == "base" else run.id,
+                messages,
+                temperature=temperature,
+                top_p=top_p,
+                max_tokens=int(length),
             ):
                 pane[-1]["content"] += piece
                 yield [*shown, ""]
@@ -264,7 +265,7 @@ def _classify(page: Page, run_id: str, text: str, pair: str) -> list[Any]:
         if not _has_labels(run):
             return [gr.update(visible=False), _attempts(page, run, endpoint, text, pair), ""]
         item = {"text": text, **({"text_pair": pair} if (pair or "").strip() else {})}
-        answers = {side: client.classify(endpoint, side, [item])[0] for side in ("base", "tuned")}
+        answers = {side: client.classify(endpoint, name, [item])[0] for side, name in _sides(run).items()}
     except UserError as error:
         return [gr.update(visible=False), "", problem(error, words.lang)]
     rows = [(words("base"), answers["base"], figures.GREY), (words("tuned"), answers["tuned"], figures.PINE)]
@@ -274,6 +275,10 @@ def _classify(page: Page, run_id: str, text: str, pair: str) -> list[Any]:
         "",
         hint(words("classified", label=esc(best))),
     ]
+
+
+def _sides(run: Run) -> dict[str, str]:
+    return {"base": "base", "tuned": run.id}
 
 
 def _has_labels(run: Run) -> bool:
@@ -289,7 +294,7 @@ def _attempts(page: Page, run: Run, endpoint: client.Endpoint, text: str, pair: 
     words = page.words
     fields = dict(zip(TASKS.get(run.recipe.task.kind).asks, (text, pair or ""), strict=False))
     sides = ""
-    for side, name in (("base", "before"), ("tuned", "after")):
-        answer = client.attempt(endpoint, side, fields)
+    for side, name, model in (("base", "before", "base"), ("tuned", "after", run.id)):
+        answer = client.attempt(endpoint, model, fields)
         sides += tag("div", f"<small>{esc(words(side))}</small>{esc(answer)}", class_=f"side {name}")
     return tag("div", tag("div", tag("div", sides, class_="sides"), class_="card"), class_="pairs")
