@@ -9,11 +9,9 @@ def answer(row):
 
 def encode(rows):
     """Token ids of the text (or pair of texts), cut at MAX_LENGTH. Special tokens spelled out in a text stay text."""
-    made = []
+    made, paired = [], any(row.get("text_pair") for row in rows)
     for row in rows:
-        pair = str(row.get("text_pair") or "") or None
-        if any(str(each.get("text_pair") or "") for each in rows) and pair is None:
-            pair = ""
+        pair = str(row.get("text_pair") or "") if paired else None
         ids = dict(tokenizer(str(row["text"]), pair, split_special_tokens=True, truncation=True, max_length=MAX_LENGTH))
         made.append({**ids, "labels": answer(row)})
     return made

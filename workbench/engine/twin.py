@@ -229,9 +229,18 @@ def script(made: list[Piece], about: Text) -> str:
         imports += [line for line in lines if line.startswith(("import ", "from "))]
         body = "\n".join(line for line in lines if not line.startswith(("import ", "from "))).strip()
         bodies.append(f"# {number}. {piece.title.en} · {piece.title.zh}\n{body}")
-    ordered = sorted(set(imports), key=lambda line: (line.split()[1].split(".")[0] not in STANDARD, line))
+    ordered = sorted(joined(imports), key=lambda line: (line.split()[1].split(".")[0] not in STANDARD, line))
     head = f'"""{about.en}\n\n{about.zh}\n"""\n\n'
     return head + "\n".join(ordered) + "\n\n" + "\n\n".join(bodies) + "\n"
+
+
+def joined(imports: list[str]) -> list[str]:
+    """Imports from one place in one line."""
+    names: dict[str, set[str]] = {}
+    for line in imports:
+        place, _, found = line.partition(" import ")
+        names.setdefault(place if found else line, set()).update(found.split(", ") if found else ())
+    return [f"{place} import {', '.join(sorted(found))}" if found else place for place, found in names.items()]
 
 
 def about(source: Source) -> Text:

@@ -56,7 +56,11 @@ def told(config: Any, base: Any) -> dict[str, Any]:
         value = getattr(config, field.name)
         if field.name in FILLED_IN or value == _usual(field) or not _literal(value):
             continue
-        value = sorted(value) if isinstance(value, set | frozenset | tuple) else value
+        value = (
+            sorted(set(value))
+            if isinstance(value, set | frozenset | tuple) or field.name == "modules_to_save"
+            else value
+        )
         short = field.name == "target_modules" and isinstance(value, list) and not whole
         found[field.name] = shortened(value, base) if short else _plain(value)
     return found
@@ -78,13 +82,15 @@ def _plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def shortened(targets: list[str], base: Any) -> list[str]:
-    """Last names of the target modules where these mean the same modules, else the full names."""
+def shortened(targets: list[str], base: Any) -> list[str] | str:
+    """Last names of the target modules, or one pattern (of modules inside numbered layers), where that means the same; else full names."""
     wanted = {name.removeprefix("base_model.model.") for name in targets}
     short = sorted({name.rsplit(".", 1)[-1] for name in wanted})
     present = {name.removesuffix(".base_layer") for name, _ in base.named_modules()}
-    meant = {name for name in present if name.rsplit(".", 1)[-1] in short}
-    return short if meant == wanted else sorted(wanted)
+    if {name for name in present if name.rsplit(".", 1)[-1] in short} == wanted:
+        return short
+    pattern = rf".*\.\d+\.(.*\.)?({'|'.join(short)})"
+    return pattern if {name for name in present if re.fullmatch(pattern, name)} == wanted else sorted(wanted)
 
 
 def _selected(twin: Any, seeded: str) -> str:
