@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -53,3 +54,9 @@ def tuned(task: str, method: str, family: str, folder: Path, knobs: dict[str, An
 def source(run: Run) -> Source:
     """What its exports are made from."""
     return Source(workspace_of(run), run)
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """What a script imports."""
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return found | {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

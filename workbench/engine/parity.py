@@ -141,8 +141,11 @@ def check(export: Export, source: Source, section: Any, folder: Path) -> dict[st
 
 def without_model(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Files that hold no model are right or wrong by their own lines alone."""
-    word = "broken" if not all(line["ok"] for line in lines) else "equal" if lines else "apart"
-    return {"word": word, "sentence": _said(word, Text("", "")), "further": lines}
+    wrong = [line["what"] for line in lines if not line["ok"]]
+    same = all(line.get("same", True) for line in lines)
+    word = "broken" if wrong else ("equal" if same else "close") if lines else "apart"
+    why = Text("; ".join(each[0] for each in wrong), "；".join(each[1] for each in wrong))
+    return {"word": word, "sentence": _said(word, why), "further": lines}
 
 
 def compare(source: Source, run: Sayings, export: Sayings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Row
 from workbench.core.workspace import Workspace
-from workbench.engine.material import gather
+from workbench.engine.material import Material, gather
 from workbench.models import catalog
 
 
@@ -49,16 +49,24 @@ class Source:
     @cached_property
     def base(self) -> Path:
         """The base's folder (the result's own, where a whole model was trained)."""
-        if self.method.stores == "model":
-            return self.run.tuned
+        return self.run.tuned if self.method.stores == "model" else self.start
+
+    @cached_property
+    def start(self) -> Path:
+        """The folder of the model that training began with."""
         model = self.recipe.model
         return catalog.fetch(self.workspace, catalog.locate(self.workspace, model.id, model.revision))
+
+    @cached_property
+    def material(self) -> Material:
+        """Training and held-out rows of the run."""
+        return gather(self.workspace, self.recipe)
 
     @cached_property
     def heldout(self) -> list[Row]:
         """Held-out rows of the run; those of the task's sample where the dataset is gone."""
         try:
-            rows = gather(self.workspace, self.recipe).heldout
+            rows = self.material.heldout
         except UserError:
             rows = []
         return rows or gather(self.workspace, self._instead()).heldout

@@ -59,6 +59,23 @@ class ExportSection(Section):
     )
 
 
+class TwinSection(Section):
+    """How far a script is tried."""
+
+    check_steps: int = knob(
+        3,
+        Text("Steps of the check", "核对步数"),
+        Text(
+            "The script is started and its first losses are compared with the run's. 0 only looks whether it is Python.",
+            "启动脚本，把最初几步的损失与原任务比较。0 表示只检查语法。",
+        ),
+        ge=0,
+        le=10000,
+        advanced=True,
+        example="3",
+    )
+
+
 @dataclass(frozen=True)
 class Wish:
     """What is asked for: a run, a target with its knobs, and where to."""
@@ -87,7 +104,7 @@ class Export(ABC):
     help: ClassVar[Text]
     """What it is for and what it needs, in one sentence."""
     order: ClassVar[int] = 50
-    section: ClassVar[type[ExportSection]] = ExportSection
+    section: ClassVar[type[Section]] = ExportSection
     packages: ClassVar[tuple[str, ...]] = ()
     """What must be importable beside the workbench's own needs."""
     extra: ClassVar[str] = ""

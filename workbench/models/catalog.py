@@ -30,6 +30,8 @@ class Starter:
     kind: str
     label: Text
     help: Text
+    hub: str = ""
+    """Its name on the Hub, where it has one."""
 
     @property
     def folder(self) -> Path:
@@ -46,6 +48,7 @@ STARTERS: tuple[Starter, ...] = (
             "cannot chat and hardly knows Chinese.",
             "预训练的英文句子编码器（91 MB，Apache-2.0）：适合英文文本分类；不会聊天，几乎不懂中文。",
         ),
+        "sentence-transformers/all-MiniLM-L6-v2",
     ),
     Starter(
         "lumo",

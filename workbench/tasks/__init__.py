@@ -60,8 +60,9 @@ def token_sums(batch: dict[str, Any], model: Any) -> list[tuple[float, int, int]
     """Per row of a causal batch: summed loss of the labelled tokens, their number, and how many were the first choice."""
     import torch
 
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1].float()
-    labels = batch["labels"][:, 1:]
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    width = batch["labels"].shape[1]  # positions put in front (prompt tuning) have logits too
+    logits, labels = logits[:, -width:-1].float(), batch["labels"][:, 1:]
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
     right = (logits.argmax(-1) == labels).sum(-1)
     counts = (labels != IGNORED).sum(-1)

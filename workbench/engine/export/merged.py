@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from workbench.core.files import write_text
-from workbench.core.knob import knob
+from workbench.core.knob import Section, knob
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine.card import written
@@ -47,7 +47,7 @@ class Merged(Export):
         "一个完整的 safetensors 模型：用于 Transformers、vLLM、SGLang 等多数工具。与基础模型一样大。",
     )
     order: ClassVar[int] = 2
-    section: ClassVar[type[ExportSection]] = MergedSection
+    section: ClassVar[type[Section]] = MergedSection
 
     def fits(self, run: Run, config: dict[str, Any]) -> Text | None:
         """Where the method can be merged."""

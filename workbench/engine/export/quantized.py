@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from workbench.core.errors import UserError
 from workbench.core.files import write_text
-from workbench.core.knob import knob
+from workbench.core.knob import Section, knob
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine.card import written
@@ -47,7 +47,7 @@ class Quantized(Export):
         "合并后的模型，体积为四分之一或八分之一，用于装有 bitsandbytes 的 Transformers。按得分判断：舍入会改变部分回答。",
     )
     order: ClassVar[int] = 3
-    section: ClassVar[type[ExportSection]] = QuantizedSection
+    section: ClassVar[type[Section]] = QuantizedSection
     packages: ClassVar[tuple[str, ...]] = ("bitsandbytes",)
     extra: ClassVar[str] = "quantized"
 
