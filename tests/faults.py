@@ -21,8 +21,18 @@ from workbench.core.text import Text
 TESTS = ROOT / "tests"
 FILE = "WORKBENCH_FIGURES"
 """Names a file that figures are appended to, a line of JSON each."""
-CRASH, DURABLE, QUEUE, RESUME, RUNS, HELD = (f"engine/test_engine_{name}.py" for name in ("crash", "durable", "queue", "resume", "runs", "faults"))  # fmt: skip
-EVENTS, FEED, VIEWS = "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "browser/test_runs.py"
+ENGINE = {
+    name: f"engine/test_engine_{name}.py"
+    for name in ("crash", "durable", "queue", "resume", "runs", "faults", "folders", "clock", "memory", "finite", "writes", "full", "releases")
+}  # fmt: skip
+EVENTS, FEED, PAGE, VIEWS, DRIVEN = (
+    "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "ui/test_app_faults.py", "browser/test_run_views.py", "browser/test_runs.py",
+)  # fmt: skip
+
+
+def named(path: str, *names: str) -> tuple[str, ...]:
+    """Tests of one file."""
+    return tuple(f"{ENGINE.get(path, path)}::test_{name}" for name in names)
 
 
 @dataclass(frozen=True)
@@ -94,4 +104,119 @@ def is_long(test: str) -> bool:
     return tests_of(path)[name]
 
 
-FAULTS: tuple[Fault, ...] = ()
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "F1", Text("A worker is killed (kill -9) at any phase, at any instant", "训练进程在任意阶段、任意时刻被强制结束"),
+        Text("Seen within 5 s, no torn checkpoint offered, the same weights and losses as an unbroken run", "5 秒内识别；不提供损坏的检查点；权重和损失与未中断时完全一致"),
+        named("crash", "killed_at_every_phase_in_turn_a_run_ends_as_if_it_never_was", "a_worker_killed_before_its_first_word_is_lost_and_can_go_on", "killed_at_one_phase_a_run_ends_as_if_it_never_was", "killed_at_random_instants_a_run_ends_as_if_it_never_was")
+        + named("resume", "a_run_goes_on_bit_by_bit", "every_method_goes_on_bit_by_bit", "a_checkpoint_that_is_damaged_or_foreign_is_never_used"),
+        "real workers; a wrapped function kills its process at a named call; outcome compared byte by byte",
+    ),
+    Fault(
+        "F2", Text("The page is killed in mid-run, again and again", "训练途中页面进程被反复强制结束"),
+        Text("The worker lives, a new page shows the run within 3 s of its start, no step lost or told twice", "训练进程存活；新页面启动 3 秒内显示任务；步数不丢、不重"),
+        named(PAGE, "a_page_that_is_killed_or_held_still_takes_no_run_with_it", "a_page_that_is_killed_fifty_times_takes_no_run_with_it")
+        + named("runs", "a_worker_survives_its_parent_and_a_killed_worker_is_seen_as_lost"),
+        "real page, stand-in worker; seconds from the start of the new page to its first answer that has the run",
+    ),
+    Fault(
+        "F3", Text("Both are killed, the machine restarts, another program gets the worker’s number", "两者都被结束、机器重启、进程号被其他程序占用"),
+        Text("“Interrupted, can go on”; the other program is never signalled", "显示“已中断，可继续”；绝不向其他程序发信号"),
+        named("faults", "a_number_that_belongs_to_another_program_now_is_never_signalled") + named(EVENTS, "status_follows_the_folder"),
+        "a real foreign process under the number that was written down; stop, cancel, resume and remove are all tried",
+    ),
+    Fault(
+        "F4", Text("Worker or page is held still (SIGSTOP) and let go", "训练进程或页面被暂停（SIGSTOP）后恢复"),
+        Text("“Not responding” within 15 s, goes on bit by bit, never two workers", "15 秒内提示“没有响应”；逐位一致地继续；绝不出现两个训练进程"),
+        named("faults", "a_worker_that_is_held_still_goes_on_and_no_second_one_starts") + named(PAGE, "a_page_that_is_killed_or_held_still_takes_no_run_with_it"),
+        "seconds from SIGSTOP to the words; losses of both runs compared",
+    ),
+    Fault(
+        "F5", Text("A stop at every phase", "在每个阶段按下停止"),
+        Text("Acknowledged within 300 ms, saved and gone within 10 s, no process left", "300 毫秒内确认；10 秒内保存并退出；不留进程"),
+        named("faults", "a_stop_is_granted_in_every_phase_and_leaves_no_process") + named("durable", "pause_continue_cancel_and_go_on") + named("runs", "a_stop_saves_and_ends_and_the_next_in_the_queue_starts"),
+        "at the server; every process of the machine is looked at for the run’s folder",
+    ),
+    Fault(
+        "F6", Text("The disk is full", "磁盘写满"),
+        Text("The last checkpoint stays whole, the run waits and says how many MB it needs, goes on by itself", "最后的检查点完好；任务等待并说明还需多少 MB；腾出空间后自动继续"),
+        named("full", "a_disk_that_is_really_full_is_waited_out")
+        + named("durable", "a_full_disk_is_waited_out_and_told", "every_write_that_fails_for_want_of_room_is_done_again", "a_wait_for_room_can_be_ended", "events_wait_in_order_while_the_disk_is_full")
+        + named("writes", "a_run_whose_nth_write_fails_ends_as_if_it_had_not"),
+        "a mounted file system of 40 MB where that is allowed; injected ENOSPC and EDQUOT everywhere",
+    ),
+    Fault(
+        "F7", Text("The Nth write fails, for every N", "第 N 次写入失败，N 取遍所有值"),
+        Text("Nothing that is kept is torn; the run ends as if no write had failed", "保留的内容绝不损坏；任务结果与没有失败时一致"),
+        named("writes", "a_run_whose_nth_write_fails_ends_as_if_it_had_not", "every_write_of_a_run_may_fail", "every_write_of_a_start_and_of_the_queue_may_fail"),
+        "every write, fsync, rename and tensor file of a whole run is counted and made to fail in turn (ENOSPC, EDQUOT, EIO)",
+    ),
+    Fault(
+        "F8", Text("Folders are locked, deleted, or replaced by links", "文件夹被锁定、删除或换成链接"),
+        Text("Refused within 1 s before the start, or a clean end that names the last good checkpoint", "启动前 1 秒内拒绝；或干净地结束，并指明最后一个完好的检查点"),
+        named("folders", "a_workspace_that_may_not_be_written_to_refuses_a_run_with_one_sentence", "a_refusal_is_quick_and_leaves_nothing", "a_folder_that_is_locked_keeps_no_other_run_from_starting", "the_queue_says_what_is_locked_or_of_another_release", "a_right_that_is_taken_away_ends_the_run_with_the_last_good_checkpoint_named", "nothing_is_written_through_a_link_put_in_the_place_of_a_folder", "a_run_whose_whole_folder_becomes_a_link_ends", "a_folder_nobody_may_look_into_breaks_no_list")
+        + named("runs", "a_worker_whose_folder_was_deleted_ends"),
+        "processes without root’s right to pass permissions; seconds to the refusal",
+    ),
+    Fault(
+        "F11", Text("The clock is set, forth and back", "系统时钟被向前或向后调整"),
+        Text("Durations never run backwards, time left is never negative, runs keep their order, a locked-out guesser stays out", "时长不倒退；剩余时间不为负；任务顺序不变；登录锁定不受影响"),
+        named("clock", "a_run_does_not_notice_that_the_clock_was_set", "silence_is_told_by_a_clock_that_does_not_jump", "a_worker_is_known_again_after_the_clock_was_set", "runs_keep_their_order_when_the_clock_is_set_back", "a_guesser_stays_locked_out"),
+        "time.time leaps by a day and by an hour in the middle of a run",
+    ),
+    Fault(
+        "F13", Text("Memory runs out in the worker, or on its GPU", "训练进程或显卡内存耗尽"),
+        Text("Only the worker ends; the words say a lower batch with a number; the system is told to take the worker first", "只有训练进程结束；提示给出更小的批大小；系统会先结束训练进程"),
+        named("memory", "a_worker_without_memory_ends_with_a_number_and_the_change_is_a_recipe", "a_full_gpu_or_python_says_the_same", "a_worker_tells_the_system_to_take_it_before_the_page"),
+        "RLIMIT_AS in a real worker; torch’s own error for a GPU",
+    ),
+    Fault(
+        "F14", Text("NaN or infinity in loss, gradient, weights or held-out loss", "损失、梯度、权重或留出集损失出现 NaN 或无穷大"),
+        Text("Ends at that very step, saves nothing after it, the curve shows a gap and never 0", "就在那一步停止；之后不再保存；曲线留空，绝不显示 0"),
+        named("finite", "a_number_that_is_none_ends_the_run_at_that_step", "a_held_out_loss_that_is_none_ends_the_run_too", "a_rate_that_cannot_be_is_refused_before_anything")
+        + named("runs", "a_number_that_is_not_finite_ends_the_run_at_that_step") + named(FEED, "a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero"),
+        "weights, gradients and rows are poisoned at a known step, in both loops",
+    ),
+    Fault(
+        "F15", Text("Fifty clicks on Start at once", "同时点击五十次“开始”"),
+        Text("One run; everybody is answered within 500 ms", "只产生一个任务；500 毫秒内答复每一次点击"),
+        named("queue", "fifty_clicks_are_one_run", "two_hundred_times_fifty_clicks"),
+        "fifty threads; the slowest answer",
+    ),
+    Fault(
+        "F16", Text("Two pages serve one workspace", "两个页面进程使用同一工作区"),
+        Text("Both work; every run starts once, one at a time per device (locks, pid and start: neither has to be read-only)", "两者都可用；每个任务只启动一次，每个设备同时只有一个（靠锁与进程身份，无需只读）"),
+        named(PAGE, "two_pages_on_one_workspace_start_each_run_once_and_show_the_same") + named("queue", "two_processes_on_one_workspace_start_each_run_once"),
+        "two real pages over six queued runs",
+    ),
+    Fault(
+        "F20", Text("A worker prints a gigabyte, a line of 10 MB, control codes", "训练进程输出 1 GB、10 MB 的单行、控制字符"),
+        Text("The log is capped, the page answers as ever (95 % within 100 ms), codes and markup stay words", "日志有上限；页面响应如常（95% 在 100 毫秒内）；控制字符和标记只当文字"),
+        named("faults", "a_worker_that_floods_its_log_neither_fills_the_disk_nor_slows_the_page", "a_worker_that_prints_a_gigabyte", "a_log_that_grows_is_cut_and_keeps_its_end") + named(FEED, "text_from_outside_cannot_become_markup"),
+        "a real worker floods its log while the page’s view of it is drawn again and again",
+    ),
+    Fault(
+        "F21", Text("A worker hangs", "训练进程卡死"),
+        Text("Told as such, a stop is offered, nobody kills it unasked", "给出提示并提供停止；不擅自结束"),
+        named("faults", "a_worker_that_hangs_is_told_of_never_killed_and_can_be_cancelled"),
+        "a real deadlock in mid-training, with a shorter patience than the usual 60 s",
+    ),
+    Fault(
+        "F22", Text("Reload, back, ten tabs, a network that goes away", "刷新、后退、十个标签页、断网"),
+        Text("The same view within 2 s", "2 秒内恢复同样的画面"),
+        named(VIEWS, "a_view_comes_back_as_it_was", "ten_tabs_show_the_same") + named(DRIVEN, "a_run_is_paused_cancelled_and_taken_up_again"),
+        "a real Chromium; seconds until the Runs page says it again",
+    ),
+    Fault(
+        "F23", Text("Runs of older releases, and of an unknown newer one", "旧版本和未知新版本留下的任务"),
+        Text("They open, or are refused clearly; no file is changed", "能打开，或给出清楚的拒绝说明；文件不变"),
+        named("releases", "runs_of_an_older_release_open_as_they_are", "runs_of_a_newer_release_are_listed_refused_clearly_and_left_alone") + named("faults", "runs_of_other_releases_are_listed_and_their_files_stay", "a_damaged_log_is_read_as_far_as_it_goes"),
+        "run folders that three older commits left (tests/releases); digests of all files before and after",
+    ),
+    Fault(
+        "F24", Text("Five hundred runs and a page that asks all the while", "五百个任务，页面持续刷新"),
+        Text("Memory grows by 5 % at most, open files and threads stay flat, temporary files stay few", "内存增长不超过 5%；文件句柄和线程数持平；临时文件有限"),
+        named(PAGE, "a_page_does_not_grow_with_runs", "a_page_does_not_grow_with_five_hundred_runs"),
+        "real page, stand-in workers; from the first fifth of the runs to the last",
+    ),
+)  # fmt: skip

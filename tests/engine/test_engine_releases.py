@@ -22,10 +22,11 @@ from workbench.core.run import Run, all_runs, create
 from workbench.core.workspace import Workspace
 from workbench.engine import janitor, queue, supervisor
 from workbench.engine.diagnosis import diagnose
+from workbench.ui import reportcard
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
-from workbench.ui.page import Page, _tick
-from workbench.ui.tabs import chat, evaluate, runs
+from workbench.ui.page import Page, news
+from workbench.ui.tabs import chat, runs
 from workbench.ui.words import Words
 
 Make = Callable[..., Recipe]
@@ -39,11 +40,11 @@ def digests(workspace: Workspace) -> dict[Path, str]:
 def looked_at(workspace: Workspace, capsys: Any) -> dict[str, list[Any]]:
     """Everything that looks at runs: the page, the queue, storage, the command line. What the page says of each run."""
     page, said = Page(Words("en"), workspace, Feed(), Draft(workspace)), dict[str, list[Any]]()
-    _tick(page, "", "", "")
+    news("en", workspace, Feed())
     for run in all_runs(workspace):
         said[run.id] = runs._draw(page, run.id)
         runs._curve(page, run.id, "loss", [], "")
-        evaluate._draw(page, run.id)
+        reportcard._draw(page, run.id)
         chat._modes(page, run.id)
         diagnose(run)
     queue.queued(workspace)

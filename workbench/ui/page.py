@@ -24,6 +24,9 @@ NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
 WATCHED = 50
 """Newest runs that are looked at every second."""
 View = tuple[Callable[..., Any], list[Any], list[Any]]
+REMEMBER = "run => { run && sessionStorage.setItem('workbench-run', run) }"
+REMEMBERED = "(current, pointed, known) => [current, pointed || sessionStorage.getItem('workbench-run') || '', known]"
+"""The run a tab looks at stays in its browser, so that a reload shows the same again."""
 
 
 @dataclass
@@ -101,8 +104,9 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.tick.tick(None, None, [page.mark, page.beat, bar], js="() => wbNews()")
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
+        page.run.change(None, [page.run], None, js=REMEMBER)
         for fn, inputs, outputs in page.loads:
-            blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False)
+            blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False, js=REMEMBERED if inputs else None)
         _hush(blocks, page.mark)
     return blocks
 
