@@ -142,6 +142,21 @@ def test_what_cannot_be_split_is_said(workspace: Workspace, days: str, way: str,
     assert len(library.versions(workspace, days)) == 1
 
 
+def test_rows_that_only_got_a_column_are_changed_however_many(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "ALIKE", 0)
+    rows = [{"text": f"day {n}", "label": "y"} for n in range(60)]
+    split = [{**row, "split": "train"} for row in rows[2:]]
+    old, new = (library.save(workspace, "d", Table(list(given[0]), given), {"text": "text"}) for given in (rows, split))
+    found = compare.compare(old, new)
+    assert [found[key] for key in ("same", "changed", "gone", "new")] == [0, 58, 2, 0]
+    assert [each["what"] for each in found["examples"][:3]] == ["gone", "gone", "changed"]
+    assert found["examples"][2]["after"] == "split: train"
+    back = compare.compare(new, old)
+    assert [back[key] for key in ("same", "changed", "gone", "new")] == [0, 58, 0, 2]
+
+
 def test_two_versions_are_compared(workspace: Workspace, days: str) -> None:
     steps = [{"kind": "regex_replace", "pattern": "sun", "replacement": "moon"}]
     made = clean.keep(workspace, clean.try_out(library.find(workspace, days), steps))

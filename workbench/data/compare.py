@@ -19,24 +19,37 @@ def compare(old: Dataset, new: Dataset) -> dict[str, Any]:
     before, after = [_key(row) for row in old.rows()], [_key(row) for row in new.rows()]
     common = Counter(before) & Counter(after)
     left, right = _rest(before, common), _rest(after, common)
+    both = sorted({*old.meta["columns"]} & {*new.meta["columns"]})
+    grown = _grown(left, right, both) if set(old.meta["columns"]) != set(new.meta["columns"]) else []
+    left, right = _rest(left, Counter(a for a, _ in grown)), _rest(right, Counter(b for _, b in grown))
     pairs = list(zip(left, right, strict=False)) if len(left) == len(right) else _paired(left, right)
-    gone = (Counter(left) - Counter(a for a, _ in pairs)).elements()
-    fresh = (Counter(right) - Counter(b for _, b in pairs)).elements()
-    lost, found = list(gone), list(fresh)
-    examples = [
-        *(
-            {"what": "changed", "before": _differing(a, b), "after": _differing(b, a), "row": _plain(a)}
-            for a, b in pairs[:SHOWN]
-        ),
-        *({"what": "gone", "before": _plain(a), "after": ""} for a in lost[:SHOWN]),
-        *({"what": "new", "before": "", "after": _plain(b)} for b in found[:SHOWN]),
-    ]
-    steps = new.meta.get("steps", [])
-    known = old.meta.get("steps", [])
+    lost, found = _rest(left, Counter(a for a, _ in pairs)), _rest(right, Counter(b for _, b in pairs))
+    kinds = [
+        [{"what": "changed", "before": _differing(a, b), "after": _differing(b, a), "row": _plain(a)} for a, b in pairs[:SHOWN]],
+        [{"what": "gone", "before": _plain(a), "after": ""} for a in lost[:SHOWN]],
+        [{"what": "new", "before": "", "after": _plain(b)} for b in found[:SHOWN]],
+        [{"what": "changed", "before": _differing(a, b), "after": _differing(b, a), "row": _plain(a)} for a, b in grown[:SHOWN]],
+    ]  # fmt: skip
+    share = SHOWN // max(1, sum(map(bool, kinds)))
+    steps, known = new.meta.get("steps", []), old.meta.get("steps", [])
     return {
-        "same": sum(common.values()), "changed": len(pairs), "gone": len(lost), "new": len(found),
-        "examples": examples[:SHOWN], "steps": steps[len(known) :] if steps[: len(known)] == known else steps,
+        "same": sum(common.values()), "changed": len(pairs) + len(grown), "gone": len(lost), "new": len(found),
+        "examples": [each for some in kinds for each in some[:share]],
+        "steps": steps[len(known) :] if steps[: len(known)] == known else steps,
     }  # fmt: skip
+
+
+def _grown(left: list[str], right: list[str], both: list[str]) -> list[tuple[str, str]]:
+    """Rows that are the same but for columns that only one side has, one to one: a split, or a step, gave every row another column."""
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for key in reversed(right):
+        waiting[_part(key, both)].append(key)
+    return [(key, same.pop()) for key in left if (same := waiting.get(_part(key, both)))]
+
+
+def _part(key: str, columns: list[str]) -> str:
+    row = json.loads(key)
+    return json.dumps([row.get(name) for name in columns], ensure_ascii=False)
 
 
 def _key(row: dict[str, Any]) -> str:
