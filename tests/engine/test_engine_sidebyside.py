@@ -11,34 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fabricated import ROWS, right, run
 
 from workbench.cli import main
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
-from workbench.core.recipe import parse
 from workbench.core.run import Run, create
-from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.engine import evaluations, evidence, sidebyside
-from workbench.engine.evaluate_model import told
-
-CLASSES = TASKS.get("text-classification")
-ROWS = [{"text": f"row {place}", "label": "ab"[place % 2]} for place in range(60)]
 
 
 def fabricated(workspace: Workspace, answers: Sequence[str], rows: Sequence[Any] = ROWS, **settings: Any) -> Run:
     """A finished run that gave these answers."""
-    recipe = parse({"task": "text-classification", "method": "lora", "model": {"id": "lumo"}, "data": {"dataset": "sentiment-en"}})  # fmt: skip
-    run = create(workspace, recipe.replace({name.replace("__", "."): value for name, value in settings.items()}))
-    said = {"labels": ["a", "b"], "chosen": list(answers), "scores": [1.0] * len(answers)}
-    answer = told(CLASSES, list(rows), said, str(run.result))
-    write_json(run.result / "report.json", {**answer, "after": answer["metrics"]})
-    return run
-
-
-def right(share: float) -> list[str]:
-    """Right answers to the first rows, wrong ones to the rest."""
-    return [row["label"] if place < share * 60 else "ba"["ab".index(row["label"])] for place, row in enumerate(ROWS)]
+    return run(workspace, ["a"] * len(rows), answers, rows, **settings)
 
 
 def test_the_better_of_two_is_told_with_its_difference_and_where_it_is_better(workspace: Workspace) -> None:

@@ -35,6 +35,11 @@ def test_a_span_without_its_beginning_is_one_for_conll_and_none_strictly() -> No
     assert value("entity_f1", said, right) == 1.0
     assert value("entity_f1_strict", said, right) == 0.0
     assert value("entity_f1_strict", [["S-PER"]], [["S-PER"]]) == 1.0
+    assert (
+        value("entity_f1", [["", "B-X"]], [["O", "B-X"]])
+        == value("entity_f1_strict", [["", "B-X"]], [["O", "B-X"]])
+        == 1.0
+    )
     assert "IOBES" in METRICS.get("entity_f1_strict").signature([["S-PER"]])
 
 

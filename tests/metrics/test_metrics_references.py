@@ -81,7 +81,7 @@ def entities(name: str) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [{"tokens": [], "tags": []}]
     for line in (SHARED / "data" / name).read_text("utf-8").splitlines():
         parts = line.split("\t")
-        if len(parts) < 2:
+        if len(parts) < 2 or not parts[1].strip():
             made.append({"tokens": [], "tags": []})
         else:
             made[-1]["tokens"].append(parts[0])

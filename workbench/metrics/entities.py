@@ -54,7 +54,7 @@ class _Spans(Metric):
 
 
 def _words(rows: Any) -> list[list[str]]:
-    return [list(map(str, tags)) for tags in rows]
+    return [[str(tag) or "O" for tag in tags] for tags in rows]
 
 
 def scheme(rows: Tagged) -> Any:

@@ -15,6 +15,7 @@ from workbench.engine import answering, arena, bradley, judging
 from workbench.engine.arena import Match
 from workbench.ui.notices import esc, fine, hint, problem, table, tag
 from workbench.ui.page import Page
+from workbench.ui.scoring import watching
 from workbench.ui.words import Words
 
 VOTES = ("left", "tie", "right", "bad")
@@ -43,10 +44,11 @@ def build(page: Page) -> None:
             judge = _judge(page)
     match, mark = gr.State(None), gr.State("")
     shown = [match, pair, *votes.values(), more, told]
-    _wire(page, (fold, chosen, state, mark), begin, (shown, votes, more))
+    watch = watching(fold)
+    _wire(page, (fold, chosen, state, mark, watch), begin, (shown, votes, more))
     take.click(partial(_taken, page), [chosen, name, page.pulse], [taken, page.pulse], queue=False)
     judge["go"].click(partial(_judged, page), [chosen, judge["url"], judge["model"], judge["prompt"], judge["limit"]], [judge["said"]], queue=False)  # fmt: skip
-    page.tick.tick(partial(_verdicts, page), [chosen, judge["mark"]], [judge["found"], judge["mark"]], show_progress="hidden", queue=False)  # fmt: skip
+    watch.tick(partial(_verdicts, page), [chosen, judge["mark"]], [judge["found"], judge["mark"]], show_progress="hidden", queue=False)  # fmt: skip
 
 
 def _begin(page: Page) -> dict[str, Any]:
@@ -74,12 +76,12 @@ def _judge(page: Page) -> dict[str, Any]:
 
 
 def _wire(page: Page, parts: tuple[Any, ...], begin: dict[str, Any], shown: tuple[list[Any], dict[str, Any], Any]) -> None:  # fmt: skip
-    (fold, chosen, state, mark), (outputs, votes, more), quiet = parts, shown, {"show_progress": "hidden", "queue": False}  # fmt: skip
+    (fold, chosen, state, mark, watch), (outputs, votes, more), quiet = parts, shown, {"show_progress": "hidden", "queue": False}  # fmt: skip
     for event in (fold.expand, page.pulse.change, page.mark.change):
         event(lambda: _offered(page), [], [begin["names"], begin["data"]], **quiet)
     page.loads.append((lambda: [*_offered(page), _listed(page)], [], [begin["names"], begin["data"], chosen]))
     begin["go"].click(partial(_created, page), [begin[name] for name in ("names", "data", "count", "text")], [begin["said"], chosen], **quiet)  # fmt: skip
-    page.tick.tick(partial(_state, page), [chosen, mark], [state, mark], **quiet)
+    watch.tick(partial(_state, page), [chosen, mark], [state, mark], **quiet)
     for event in (chosen.change, more.click, mark.change):
         event(partial(_next, page), [chosen, outputs[0]], outputs, **quiet)
     for name, button in votes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from workbench.ui.notices import fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-ROWS, LISTED = 500, 30
+ROWS, LISTED, SECONDS = 500, 30, 1.5
 
 
 def build(page: Page) -> None:
@@ -35,8 +36,17 @@ def build(page: Page) -> None:
     for event in (fold.expand, page.pulse.change, page.mark.change):
         event(lambda: _offered(page), [], [targets, data], **quiet)
     page.loads.append((lambda: _offered(page), [], [targets, data]))
-    page.tick.tick(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
+    watch = watching(fold)
+    watch.tick(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
     start.click(lambda *given: _start(page, *given), [targets, data, rows], [said], **quiet)
+
+
+def watching(fold: Any) -> Any:
+    """A clock that runs while the fold is open: a page that does not look asks nothing."""
+    clock = gr.Timer(SECONDS, active=False)
+    for event, live in ((fold.expand, True), (fold.collapse, False)):
+        event(partial(gr.Timer, active=live), [], [clock], queue=False, show_progress="hidden")
+    return clock
 
 
 def _offered(page: Page) -> list[Any]:
