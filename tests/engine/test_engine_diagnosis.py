@@ -12,15 +12,17 @@ from workbench.core.events import Event, EventWriter
 from workbench.core.recipe import Recipe
 from workbench.core.run import create
 from workbench.core.workspace import Workspace
-from workbench.engine.diagnosis import CAUSES, Evidence, diagnose
-from workbench.engine.stage import NonFinite
+from workbench.engine.casebook import Evidence
+from workbench.engine.diagnosis import CAUSES, diagnose, standing_still
+from workbench.engine.stage import NonFinite, Stage, Stopped
 from workbench.engine.worker import explain
+from workbench.ui.feed import Feed
 
 Make = Callable[..., Recipe]
 
 
-def steps(*losses: Any, kind: str = "step", gap: float = 1.0) -> list[Event]:
-    return [Event(kind, number * gap, {"step": number, "loss": loss, "memory_mb": 900.0}) for number, loss in enumerate(losses, 1)]  # fmt: skip
+def steps(*losses: Any, kind: str = "step", total: int = 0) -> list[Event]:
+    return [Event(kind, float(number), {"step": number, "loss": loss, "memory_mb": 900.0, "total": total}) for number, loss in enumerate(losses, 1)]  # fmt: skip
 
 
 def failed(text: str, **facts: Any) -> list[Event]:
@@ -28,6 +30,7 @@ def failed(text: str, **facts: Any) -> list[Event]:
 
 
 OOM, NAN = explain(MemoryError()).en, explain(NonFinite(7, "loss")).en
+TRAIN = Event("phase", 0.0, {"phase": "train"})
 FALLING = [2.0 - n / 20 for n in range(30)]
 CASES: dict[str, tuple[str, list[Event], dict[str, Any], set[str]]] = {
     "out_of_memory": ("failed", [*steps(2, 2), *failed(OOM)], {}, {"training.per_device_train_batch_size", "training.gradient_accumulation_steps"}),
@@ -36,7 +39,7 @@ CASES: dict[str, tuple[str, list[Event], dict[str, Any], set[str]]] = {
     "no_labels": ("finished", steps(*[0.0] * 10), {}, {"task.max_length"}),
     "disk_full": ("running", [*steps(2), Event("paused", 2.0, {"reason": "disk", "need_mb": 12})], {}, set()),
     "unreachable": ("failed", failed("The Hub could not be reached."), {}, set()),
-    "hangs": ("running", steps(*FALLING), {"now": 1000.0}, set()),
+    "hangs": ("running", [TRAIN, *steps(*FALLING)], {"now": 1000.0}, set()),
     "interrupted": ("lost", steps(2, 2), {}, set()),
     "recipe": ("failed", failed("compute.precision: …", field="compute.precision"), {}, set()),
     "rate_too_high": ("finished", steps(*[1 + n / 5 for n in range(30)]), {}, {"training.learning_rate"}),
@@ -62,6 +65,46 @@ def test_a_healthy_run_has_no_finding(recipe: Make) -> None:
     seen = Evidence(recipe(), "finished", [*steps(*FALLING), *steps(1.0, 0.8, 0.7, kind="eval")], now=31.0)
     assert [cause(seen) for cause in CAUSES if cause(seen)] == []
     assert all(cause(Evidence(recipe(), "running", steps(*FALLING), now=31.0)) is None for cause in CAUSES)
+
+
+def test_a_curve_says_nothing_before_warm_up_and_a_part_of_the_plan_are_over(recipe: Make) -> None:
+    for losses in ([2.31 - 0.0004 * n for n in range(30)], [2.31 + n / 10 for n in range(20)]):
+        events = steps(*losses, total=100)
+        for made in (recipe(), recipe(training__warmup_steps=30)):
+            assert [cause(Evidence(made, "running", events, now=31.0)) for cause in CAUSES].count(None) == len(CAUSES)
+
+
+SCORING = [TRAIN, *steps(*FALLING), Event("phase", 31.0, {"phase": "evaluate"})]
+READY = [Event("phase", 0.0, {"phase": "load"})]
+SAVING = [TRAIN, *steps(*[0.5] * 200)]
+
+
+@pytest.mark.parametrize(
+    ("events", "silent", "hangs"),
+    [(SCORING, 65, False), (SCORING, 700, True), (READY, 700, False), (READY, 4000, True), (SAVING, 65, False), (SAVING, 700, True)],
+)  # fmt: skip
+def test_silence_is_measured_by_what_is_being_done(
+    recipe: Make, events: list[Event], silent: float, hangs: bool
+) -> None:
+    found = standing_still(Evidence(recipe(), "running", events, now=events[-1].time + silent))
+    assert (found is not None) is hangs
+
+
+def test_scoring_tells_how_far_it_is_once_a_second(workspace: Workspace, recipe: Make, monkeypatch: pytest.MonkeyPatch, writer: Callable[..., EventWriter]) -> None:  # fmt: skip
+    run = create(workspace, recipe())
+    stage = Stage(run, writer(run.events_path))
+    monkeypatch.setattr("workbench.engine.stage.SAID", 1e9)
+    for done in range(8):
+        stage.progress(done, 8)
+    assert [event.get("done") for event in run.events()[0]] == [0]
+    writer(run.events_path).write("phase", phase="evaluate")
+    assert Feed().view(run).scored is None
+    stage.told = -1e9
+    stage.progress(3, 8)
+    assert Feed().view(run).scored == (3, 8)
+    run.ask_to_stop()
+    with pytest.raises(Stopped):
+        stage.progress(4, 8)
 
 
 def test_less_memory_is_asked_for_step_by_step(recipe: Make) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import statistics
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +59,28 @@ class Evidence:
     def said(self) -> str:
         """Its failure in words, with the end of the log."""
         return f"{self.failed.get('en', '') if self.failed else ''}\n{self.log}"
+
+    @property
+    def phase(self) -> str:
+        """What it is, or was, at."""
+        return next((str(event.get("phase")) for event in reversed(self.events) if event.kind == "phase"), "")
+
+    @property
+    def settled(self) -> tuple[list[float], float]:
+        """Training losses after warm-up, in order and at like distances (of a long run, the newest steps are kept all, and the others
+        are not), and the share of the planned steps that is done."""
+        steps = self.curve("step")
+        done = steps[-1][0] if steps else 0
+        told = max((int(event.get("total") or 0) for event in self.events if event.kind == "step"), default=0)
+        planned, warm = max(told, done, 1), self.recipe.training.warmup_steps
+        begin = warm * planned if warm < 1 else warm
+        apart = statistics.median(late - early for (early, _), (late, _) in itertools.pairwise(steps)) if done > 1 and len(steps) > 1 else 1  # fmt: skip
+        losses, last = list[float](), -math.inf
+        for step, loss in steps:
+            if step > begin and step - last >= apart:
+                losses.append(loss)
+                last = step
+        return losses, done / planned
 
     def curve(self, kind: str) -> list[tuple[int, float]]:
         """(step, loss), each step once, finite numbers only."""

@@ -16,13 +16,17 @@ from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.text import Text
-from workbench.engine import symptoms
+from workbench.engine import symptoms, trend
 from workbench.engine.casebook import Evidence, Finding, gathered, when
 
 FEW = 8
 """Steps from which on a curve says something."""
 STILL, TIMES = 60.0, 10.0
-"""Seconds without a word, and how many times the usual pause, from which on a run stands still."""
+"""Seconds without a word, and how many times the usual pause, from which on a run stands still while it trains."""
+LONG, LONGER = 600.0, 3600.0
+"""Seconds without a word that are too many while scoring, downloading or saving (all of which tell how far they are, but for one batch
+or one file); and while rows and models are made ready, which tell nothing and take as long as there is."""
+SPARING, TRAIN = ("download", "evaluate", "save"), "train"
 
 
 def diagnose(run: Run) -> list[Finding]:
@@ -117,29 +121,21 @@ def nothing_to_learn(seen: Evidence) -> Finding | None:
 
 
 def diverging(seen: Evidence) -> Finding | None:
-    """The training loss ends well above where it began."""
-    steps = [loss for _, loss in seen.curve("step")]
-    if len(steps) < FEW or seen.failed:
+    """The training loss is clearly above where it began."""
+    (losses, share), rate = seen.settled, seen.recipe.training.learning_rate
+    risen = trend.rose(losses) if share >= trend.RISE_SHARE and not seen.failed else None
+    if risen is None:
         return None
-    part = max(3, len(steps) // 8)
-    begin, end = statistics.median(steps[:part]), statistics.median(steps[-part:])
-    if end <= begin * 1.15 or end - begin < 0.05:
-        return None
-    rate = seen.recipe.training.learning_rate
+    begin, end = risen
     return Finding("rate_too_high", Text(f"The loss rose from {begin:.3g} to {end:.3g}: the learning rate {rate:g} is too high.", f"损失从 {begin:.3g} 升到 {end:.3g}：学习率 {rate:g} 过高。"), {"training.learning_rate": rate / 5})  # fmt: skip
 
 
 def flat(seen: Evidence) -> Finding | None:
     """The training loss did not move."""
-    steps = [loss for _, loss in seen.curve("step")]
-    if len(steps) < 3 * FEW or seen.failed or nothing_to_learn(seen):
+    (losses, share), rate = seen.settled, seen.recipe.training.learning_rate
+    if share < trend.FLAT_SHARE or seen.failed or nothing_to_learn(seen) or (level := trend.stayed(losses, share)) is None:  # fmt: skip
         return None
-    part = len(steps) // 4
-    begin, end = statistics.mean(steps[:part]), statistics.mean(steps[-part:])
-    if abs(begin - end) > 0.01 * abs(begin) or abs(begin) < 0.01:
-        return None
-    rate = seen.recipe.training.learning_rate
-    return Finding("rate_too_low", Text(f"The loss stayed at {end:.3g}: nothing was learned. The learning rate {rate:g} is most likely too low.", f"损失停在 {end:.3g}，没有学到东西。学习率 {rate:g} 很可能过低。"), {"training.learning_rate": min(1.0, rate * 10)})  # fmt: skip
+    return Finding("rate_too_low", Text(f"The loss stayed at {level:.3g}: nothing was learned. The learning rate {rate:g} is most likely too low.", f"损失停在 {level:.3g}，没有学到东西。学习率 {rate:g} 很可能过低。"), {"training.learning_rate": min(1.0, rate * 10)})  # fmt: skip
 
 
 def over_fitting(seen: Evidence) -> Finding | None:
@@ -176,17 +172,34 @@ def disk_full(seen: Evidence) -> Finding | None:
 
 
 def standing_still(seen: Evidence) -> Finding | None:
-    """It trains, and has said nothing for far longer than it ever paused between two steps."""
+    """It lives and has said nothing for far longer than this takes."""
     if seen.status != "running" or seen.held or not seen.events or seen.events[-1].kind == "paused":
         return None
-    if next((event.get("phase") for event in reversed(seen.events) if event.kind == "phase"), "train") != "train":
-        return None  # to answer held-out rows may take long, and nothing is said meanwhile
-    times = [when(event) for event in seen.events if event.kind == "step"][-50:]
-    gaps = [b - a for a, b in itertools.pairwise(times)]
-    silent = seen.now - when(seen.events[-1])
-    if len(gaps) < 3 or silent < max(STILL, TIMES * statistics.median(gaps), 2 * max(gaps)):
+    silent, pauses = seen.now - when(seen.events[-1]), _pauses(seen)
+    if silent < _patience(seen, pauses):
         return None
-    return Finding("hangs", Text(f"No word for {silent:.0f} s; a step usually takes {statistics.median(gaps):.1f} s. It may hang: cancel it, then go on from the last checkpoint.", f"已有 {silent:.0f} 秒没有动静，而一步通常只需 {statistics.median(gaps):.1f} 秒。可能卡住了：可取消，再从上一个检查点继续。"), resume=True)  # fmt: skip
+    usual = ("", "")
+    if seen.phase in ("", TRAIN) and pauses:
+        usual = f"; a step usually takes {statistics.median(pauses):.1f} s", f"，而一步通常只需 {statistics.median(pauses):.1f} 秒"  # fmt: skip
+    return Finding("hangs", Text(f"No word for {silent:.0f} s{usual[0]}. It may hang: cancel it, then go on from the last checkpoint.", f"已有 {silent:.0f} 秒没有动静{usual[1]}。可能卡住了：可取消，再从上一个检查点继续。"), resume=True)  # fmt: skip
+
+
+def _pauses(seen: Evidence) -> list[float]:
+    """Seconds between steps, of the last fifty; none while there are too few to tell."""
+    times = [when(event) for event in seen.events if event.kind == "step"][-50:]
+    return [late - early for early, late in itertools.pairwise(times)] if len(times) > 3 else []
+
+
+def _patience(seen: Evidence, pauses: list[float]) -> float:
+    """Seconds of silence that are nothing unusual for what it is at. The first steps may compile, and a step at which a checkpoint is due
+    is followed by its writing."""
+    if seen.phase not in ("", TRAIN):
+        return LONG if seen.phase in SPARING else LONGER
+    if not pauses:
+        return LONGER
+    last = next(int(event.get("step") or 0) for event in reversed(seen.events) if event.kind == "step")
+    usual = max(STILL, TIMES * statistics.median(pauses), 2 * max(pauses))
+    return max(usual, LONG) if last % seen.recipe.training.save_steps == 0 else usual
 
 
 def held_still(seen: Evidence) -> Finding | None:

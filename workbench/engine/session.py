@@ -196,7 +196,7 @@ def judge(session: Session) -> Any:
     evaluation, size = session.recipe.evaluation, max(8, session.recipe.training.per_device_train_batch_size)
     asked = Judge(
         session.model, session.tokenizer, session.recipe.task, session.device, size, evaluation.samples,
-        evaluation.generated, evaluation.max_new_tokens, session.stage.check_stop,
+        evaluation.generated, evaluation.max_new_tokens, session.stage.progress,
     )  # fmt: skip
     session.probes.append(probe.read(asked) if evaluation.probe else None)
     return session.task.predict(session.material.heldout, asked)
