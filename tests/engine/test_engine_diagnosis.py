@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from workbench.core.errors import NETWORK, UserError
 from workbench.core.events import Event, EventWriter
 from workbench.core.recipe import Recipe
 from workbench.core.run import create
 from workbench.core.workspace import Workspace
+from workbench.engine import logcap
 from workbench.engine.casebook import Evidence
 from workbench.engine.diagnosis import CAUSES, diagnose, standing_still
 from workbench.engine.stage import NonFinite, Stage, Stopped
-from workbench.engine.worker import explain
+from workbench.engine.worker import explain, guarded
+from workbench.engine.world import PeerLost
 from workbench.ui.feed import Feed
 
 Make = Callable[..., Recipe]
@@ -30,6 +34,9 @@ def failed(text: str, **facts: Any) -> list[Event]:
 
 
 OOM, NAN = explain(MemoryError()).en, explain(NonFinite(7, "loss")).en
+LOST = explain(PeerLost("another process of the run has ended")).en
+CLOSED = "[rank1]: RuntimeError: [pair.cc:534] Connection closed by peer [127.0.0.1]:41235\n"
+FETCHING = Event("phase", 0.0, {"phase": "download"})
 TRAIN = Event("phase", 0.0, {"phase": "train"})
 FALLING = [2.0 - n / 20 for n in range(30)]
 CASES: dict[str, tuple[str, list[Event], dict[str, Any], set[str]]] = {
@@ -38,7 +45,9 @@ CASES: dict[str, tuple[str, list[Event], dict[str, Any], set[str]]] = {
     "not_finite": ("failed", [*steps(2, 2), *failed(NAN, step=7)], {}, {"training.learning_rate", "training.max_grad_norm"}),
     "no_labels": ("finished", steps(*[0.0] * 10), {}, {"task.max_length"}),
     "disk_full": ("running", [*steps(2), Event("paused", 2.0, {"reason": "disk", "need_mb": 12})], {}, set()),
-    "unreachable": ("failed", failed("The Hub could not be reached."), {}, set()),
+    "unreachable": ("failed", [FETCHING, *failed("…", cause=NETWORK, field="model.id")], {}, set()),
+    "peer_lost": ("failed", failed(LOST, cause="peer"), {"log": CLOSED}, set()),
+    "peer_killed": ("failed", failed(LOST, cause="peer"), {"log": "exitcode: -9\nSignal 9 (SIGKILL) received by PID 7"}, {"training.per_device_train_batch_size", "training.gradient_accumulation_steps"}),
     "hangs": ("running", [TRAIN, *steps(*FALLING)], {"now": 1000.0}, set()),
     "interrupted": ("lost", steps(2, 2), {}, set()),
     "recipe": ("failed", failed("compute.precision: …", field="compute.precision"), {}, set()),
@@ -105,6 +114,52 @@ def test_scoring_tells_how_far_it_is_once_a_second(workspace: Workspace, recipe:
     run.ask_to_stop()
     with pytest.raises(Stopped):
         stage.progress(4, 8)
+
+
+@pytest.mark.parametrize(
+    ("events", "log", "kinds"),
+    [
+        (failed(LOST), CLOSED, ["peer_lost"]),  # told by an older release
+        (failed(LOST, cause="peer"), "torch.OutOfMemoryError: CUDA out of memory.", ["out_of_memory"]),
+        (failed("… (KeyError: 'x')", cause="other"), "W&B syncing is set to `offline`; connection timed out", []),
+        (failed("… (KeyError: 'x')"), "W&B syncing is set to `offline`; connection timed out", []),
+        ([FETCHING, TRAIN, *failed("Connection refused", cause="other")], "", []),
+        (failed("task.labels: …", cause="recipe", field="data.roles"), "CUDA out of memory", ["recipe"]),
+        (failed("…", cause="disk"), "", ["disk_full"]),
+    ],
+)  # fmt: skip
+def test_a_failure_is_judged_by_its_cause_not_by_words_somewhere(recipe: Make, events: list[Event], log: str, kinds: list[str]) -> None:  # fmt: skip
+    seen = Evidence(recipe(), "failed", [*steps(*FALLING), *events], log=log)
+    assert [each.kind for cause in CAUSES if (each := cause(seen))] == kinds
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (MemoryError(), "memory"), (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory"), (NonFinite(3, "loss"), "numbers"),
+        (PeerLost(), "peer"), (OSError(errno.ENOSPC, "No space left on device"), "disk"), (OSError(errno.EACCES, "no"), "other"),
+        (UserError("a", "b"), "recipe"), (UserError("a", "b", cause=NETWORK), "network"), (KeyError("x"), "other"),
+    ],
+)  # fmt: skip
+def test_every_failure_has_a_cause_in_one_word(workspace: Workspace, recipe: Make, writer: Callable[..., EventWriter], monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str) -> None:  # fmt: skip
+    def falls(stage: Stage) -> None:
+        raise error
+
+    run = create(workspace, recipe())
+    monkeypatch.setattr("workbench.engine.session.train", falls)
+    assert guarded(Stage(run, writer(run.events_path)))
+    assert run.events()[0][-1].get("cause") == cause
+
+
+def test_what_an_earlier_worker_printed_is_not_held_against_this_one(workspace: Workspace, recipe: Make, writer: Callable[..., EventWriter]) -> None:  # fmt: skip
+    run = create(workspace, recipe())
+    log = writer(run.events_path)
+    for text in ("torch.OutOfMemoryError: CUDA out of memory.", "KeyError: 'x'"):
+        log.write("started", pid=1)
+        log.write("failed", en="The run ended unexpectedly.", zh="…", field=None)
+        with (run.folder / "worker.log").open("a") as printed:
+            printed.write(f"{logcap.BEGIN}\n{text}\n")
+        assert [each.kind for each in diagnose(run)] == (["out_of_memory"] if "memory" in text else [])
 
 
 def test_less_memory_is_asked_for_step_by_step(recipe: Make) -> None:

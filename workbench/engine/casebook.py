@@ -18,8 +18,12 @@ from workbench.core.files import read_json
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.text import Text
+from workbench.engine import logcap
+from workbench.engine.cause import PEER
 from workbench.engine.trace import trace
 
+LEFT = "Another process of this run ended"
+"""How the sentence begins by which older releases told of a process that was left alone."""
 TAIL = 20_000
 """Bytes of worker.log that are looked at."""
 
@@ -54,6 +58,13 @@ class Evidence:
     def failed(self) -> Event | None:
         """The event of its failure."""
         return next((event for event in reversed(self.events) if event.kind == "failed"), None) if self.status == "failed" else None  # fmt: skip
+
+    @property
+    def cause(self) -> str:
+        """Its failure in one word (workbench.engine.cause); "" for releases that did not say, and where nothing failed."""
+        if self.failed is None:
+            return ""
+        return str(self.failed.get("cause") or (PEER if str(self.failed.get("en")).startswith(LEFT) else ""))
 
     @property
     def said(self) -> str:
@@ -100,11 +111,11 @@ def gathered(run: Run) -> Evidence:
 
 
 def _tail(run: Run) -> str:
-    """The end of what its worker printed."""
+    """The end of what its newest worker printed."""
     try:
         with (run.folder / "worker.log").open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
-            return stream.read().decode("utf-8", "replace")
+            return stream.read().decode("utf-8", "replace").rpartition(logcap.BEGIN)[2]
     except OSError:
         return ""
 

@@ -12,12 +12,13 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from workbench.core.errors import UserError
+from workbench.core.errors import DISK, NETWORK, UserError
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine import symptoms, trend
 from workbench.engine.casebook import Evidence, Finding, gathered, when
+from workbench.engine.cause import MEMORY, PEER
 
 FEW = 8
 """Steps from which on a curve says something."""
@@ -78,12 +79,8 @@ def in_words(changes: dict[str, Any]) -> Text:
 
 def out_of_memory(seen: Evidence) -> Finding | None:
     """Said so, or killed by the system while it held much memory."""
-    words = seen.said.lower()
     killed = seen.status == "lost" and seen.exit == -9
-    if (
-        not (seen.failed and ("memory ran out" in words or "out of memory" in words or "memoryerror" in words))
-        and not killed
-    ):
+    if not killed and not _told_of_memory(seen):
         return None
     changes = less_memory(seen.recipe)
     held = max((float(event.get("memory_mb") or 0) for event in seen.events if event.kind == "step"), default=0.0)
@@ -93,6 +90,25 @@ def out_of_memory(seen: Evidence) -> Finding | None:
         return Finding("killed", Text(f"The system, or somebody, killed the process (137); most often memory ran out.{much} {less.en}", f"进程被系统或他人强制结束（137），最常见的原因是内存不足。占用约 {held:,.0f} MB。{less.zh}"), changes, True)  # fmt: skip
     less = in_words(changes)
     return Finding("out_of_memory", Text(f"The memory ran out.{much} {less.en}", f"内存不足（占用约 {held:,.0f} MB）。{less.zh}"), changes)  # fmt: skip
+
+
+def _told_of_memory(seen: Evidence) -> bool:
+    """By the failure's own cause; of a process that was left by another, by what that one printed; of older releases, by the words."""
+    words = (seen.log if seen.cause == PEER else seen.said).lower()
+    if seen.cause and seen.cause != PEER:
+        return seen.cause == MEMORY
+    return bool(seen.failed) and any(each in words for each in ("memory ran out", "out of memory", "memoryerror"))
+
+
+def left_alone(seen: Evidence) -> Finding | None:
+    """Another process of the run ended, and did not say that memory ran out."""
+    if seen.cause != PEER or _told_of_memory(seen):
+        return None
+    if "SIGKILL" in seen.log:
+        changes = less_memory(seen.recipe)
+        less = in_words(changes)
+        return Finding("peer_killed", Text(f"The system, or somebody, killed one of the run's processes (SIGKILL), and the others ended with it; most often memory ran out. {less.en}", f"系统或他人强制结束了其中一个进程（SIGKILL），其余进程随之结束；最常见的原因是内存不足。{less.zh}"), changes, True)  # fmt: skip
+    return Finding("peer_lost", Text("Another process of this run ended first, and the others with it. What it printed is in worker.log. The run can go on from its last whole checkpoint.", "本次训练的另一个进程先退出，其余进程随之结束。它的输出在 worker.log 中。训练可以从最后一个完整的检查点继续。"), resume=True)  # fmt: skip
 
 
 def not_finite(seen: Evidence) -> Finding | None:
@@ -155,8 +171,10 @@ def over_fitting(seen: Evidence) -> Finding | None:
 
 def unreachable(seen: Evidence) -> Finding | None:
     """The Hub did not answer."""
-    words = seen.said.lower()
-    if seen.failed is None or not any(each in words for each in ("could not be reached", "connection", "timed out", "name resolution", "offline")):  # fmt: skip
+    if seen.failed is None or seen.phase != "download" or seen.cause not in ("", NETWORK):
+        return None
+    words = str(seen.failed.get("en")).lower()
+    if not seen.cause and not any(each in words for each in ("be reached", "connection", "timed out", "name resolution")):  # fmt: skip
         return None
     return Finding("unreachable", Text("The model could not be fetched. Look at the network, or choose a mirror on the Model page; then go on: what was fetched is kept.", "模型下载失败。请检查网络，或在“模型”页选择镜像，然后继续；已下载的部分会保留。"), resume=True)  # fmt: skip
 
@@ -165,10 +183,12 @@ def disk_full(seen: Evidence) -> Finding | None:
     """It waits for room, or failed for want of it."""
     last = next((event for event in reversed(seen.events) if event.kind in ("paused", "continued")), None)
     waits = seen.status == "running" and last is not None and last.kind == "paused" and last.get("reason") == "disk"
-    if not waits and not (seen.failed and "no space left" in seen.said.lower()):
+    died = seen.cause == DISK or (seen.failed and not seen.cause and "no space left" in seen.said.lower())
+    if not waits and not died:
         return None
-    need = f"{float((last.get('need_mb') if last else 0) or 0):,.0f}"
-    return Finding("disk_full", Text(f"The disk is full: {need} MB are needed. Free some (Storage, below); nothing is lost.", f"磁盘已满：还需要 {need} MB。请腾出空间（见下方“存储”），不会丢失任何内容。"), resume=not waits)  # fmt: skip
+    wanted = float((last.get("need_mb") if last else 0) or 0)
+    need = (f": {wanted:,.0f} MB are needed", f"：还需要 {wanted:,.0f} MB") if wanted else ("", "")
+    return Finding("disk_full", Text(f"The disk is full{need[0]}. Free some (Storage, below); nothing is lost.", f"磁盘已满{need[1]}。请腾出空间（见下方“存储”），不会丢失任何内容。"), resume=not waits)  # fmt: skip
 
 
 def standing_still(seen: Evidence) -> Finding | None:
@@ -221,12 +241,12 @@ def interrupted(seen: Evidence) -> Finding | None:
 
 def by_field(seen: Evidence) -> Finding | None:
     """A mistake in the recipe or the data, with the field it is in: the sentence says it already."""
-    if seen.failed is None or not seen.failed.get("field") or seen.failed.get("field") == "task.max_length":
+    if seen.failed is None or seen.failed.get("field") in (None, "", "task.max_length") or unreachable(seen) or disk_full(seen):  # fmt: skip
         return None
     return Finding("recipe", Text(str(seen.failed.get("en")), str(seen.failed.get("zh"))))
 
 
 CAUSES: tuple[Callable[[Evidence], Finding | None], ...] = (
-    out_of_memory, not_finite, nothing_to_learn, disk_full, unreachable, held_still, standing_still, interrupted, by_field,
+    out_of_memory, left_alone, not_finite, nothing_to_learn, disk_full, unreachable, held_still, standing_still, interrupted, by_field,
     symptoms.unknown_labels, symptoms.many_labels, symptoms.misfit, symptoms.no_template, diverging, over_fitting, flat,
 )  # fmt: skip
