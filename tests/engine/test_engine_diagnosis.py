@@ -16,7 +16,7 @@ from workbench.core.run import create
 from workbench.core.workspace import Workspace
 from workbench.engine import logcap
 from workbench.engine.casebook import Evidence
-from workbench.engine.diagnosis import CAUSES, diagnose, standing_still
+from workbench.engine.diagnosis import CAUSES, diagnose, nothing_to_learn, standing_still
 from workbench.engine.stage import NonFinite, Stage, Stopped
 from workbench.engine.worker import explain, guarded
 from workbench.engine.world import PeerLost
@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, list[Event], dict[str, Any], set[str]]] = {
     "out_of_memory": ("failed", [*steps(2, 2), *failed(OOM)], {}, {"training.per_device_train_batch_size", "training.gradient_accumulation_steps"}),
     "killed": ("lost", steps(2, 2), {"exit": -9}, {"training.per_device_train_batch_size", "training.gradient_accumulation_steps"}),
     "not_finite": ("failed", [*steps(2, 2), *failed(NAN, step=7)], {}, {"training.learning_rate", "training.max_grad_norm"}),
-    "no_labels": ("finished", steps(*[0.0] * 10), {}, {"task.max_length"}),
+    "no_labels": ("finished", [Event("data", 0.0, {"train": 9, "cut": 9}), *steps(*[0.0] * 10)], {}, {"task.max_length"}),
     "disk_full": ("running", [*steps(2), Event("paused", 2.0, {"reason": "disk", "need_mb": 12})], {}, set()),
     "unreachable": ("failed", [FETCHING, *failed("…", cause=NETWORK, field="model.id")], {}, set()),
     "peer_lost": ("failed", failed(LOST, cause="peer"), {"log": CLOSED}, set()),
@@ -114,6 +114,31 @@ def test_scoring_tells_how_far_it_is_once_a_second(workspace: Workspace, recipe:
     run.ask_to_stop()
     with pytest.raises(Stopped):
         stage.progress(4, 8)
+
+
+@pytest.mark.parametrize(
+    ("told", "changes"),
+    [({"needed": 96, "context": 512}, {"task.max_length": 96}), ({"needed": 32, "context": 32}, {}), (None, {"task.max_length": 64})],
+)  # fmt: skip
+def test_the_length_that_is_offered_is_one_at_which_there_are_answers(recipe: Make, told: Any, changes: Any) -> None:
+    events = [Event("lengths", 1.0, told)] if told else []
+    found = nothing_to_learn(Evidence(recipe(), "failed", [*events, *failed("…", field="task.max_length")]))
+    assert found
+    assert found.changes == changes
+
+
+def test_a_loss_of_0_where_nothing_was_cut_is_no_matter_of_length(recipe: Make) -> None:
+    found = nothing_to_learn(Evidence(recipe(), "running", [Event("data", 0.0, {"train": 9, "cut": 0}), *steps(*[0.0] * 10)]))  # fmt: skip
+    assert found
+    assert found.changes == {}
+
+
+def test_what_stood_still_three_times_is_not_sent_on_once_more(recipe: Make) -> None:
+    begun = [Event("started", 0.0), TRAIN]
+    for events, words in (([*begun, *steps(*FALLING)], "then go on"), ([*begun * 3, *steps(*FALLING)], "hardly help"), ([*begun * 3, Event("checkpoint", 0.0), *begun, *steps(*FALLING)], "then go on")):  # fmt: skip
+        found = standing_still(Evidence(recipe(), "running", events, now=1000.0))
+        assert found
+        assert words in found.text.en
 
 
 @pytest.mark.parametrize(

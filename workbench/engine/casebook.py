@@ -93,6 +93,10 @@ class Evidence:
                 last = step
         return losses, done / planned
 
+    def facts(self, kind: str) -> dict[str, Any]:
+        """Of the newest event of a kind; none where there was none."""
+        return next((event.facts for event in reversed(self.events) if event.kind == kind), {})
+
     def curve(self, kind: str) -> list[tuple[int, float]]:
         """(step, loss), each step once, finite numbers only."""
         found = {int(event.get("step") or 0): event.get("loss") for event in self.events if event.kind == kind}

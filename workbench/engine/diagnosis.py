@@ -24,6 +24,8 @@ FEW = 8
 """Steps from which on a curve says something."""
 STILL, TIMES = 60.0, 10.0
 """Seconds without a word, and how many times the usual pause, from which on a run stands still while it trains."""
+AGAIN = 2
+"""How often it is worth while to start a run that stood still, before something has to change."""
 LONG, LONGER = 600.0, 3600.0
 """Seconds without a word that are too many while scoring, downloading or saving (all of which tell how far they are, but for one batch
 or one file); and while rows and models are made ready, which tell nothing and take as long as there is."""
@@ -128,12 +130,24 @@ def not_finite(seen: Evidence) -> Finding | None:
 def nothing_to_learn(seen: Evidence) -> Finding | None:
     """No answer within the maximum length, or a loss that is 0 from the start."""
     length = int(getattr(seen.recipe.task, "max_length", 0) or 0)
-    steps = seen.curve("step")
-    zero = len(steps) >= 3 and all(abs(loss) < 1e-7 for _, loss in steps)
-    cut = seen.failed is not None and seen.failed.get("field") == "task.max_length"
-    if not zero and not cut:
+    if seen.failed is not None and seen.failed.get("field") == "task.max_length":
+        return _too_short(seen, length)
+    steps, data = seen.curve("step"), seen.facts("data")
+    if len(steps) < 3 or any(abs(loss) >= 1e-7 for _, loss in steps):
         return None
-    return Finding("no_labels", Text(f"Within {length} tokens there is no answer to learn from: every row is cut before it.", f"前 {length} 个词元内没有可学习的回答：每一行都在回答之前被截断。"), {"task.max_length": length * 2} if length else {})  # fmt: skip
+    if 2 * int(data.get("cut") or 0) >= max(1, int(data.get("train") or 0)):
+        return Finding("no_labels", Text(f"The loss is 0 from the first step, and most rows are cut at {length} tokens: what is left of them has nothing to learn.", f"损失从第一步起就是 0，且多数行在 {length} 个词元处被截断：剩下的部分没有可学习的内容。"), {"task.max_length": length * 2})  # fmt: skip
+    return Finding("no_labels", Text("The loss is 0 from the first step: there is nothing to learn. Either all rows have the same answer, or the model knows them all; look at the rows on the Data page.", "损失从第一步起就是 0：没有可学习的内容。要么所有行的答案相同，要么模型早已掌握；请在“数据”页查看各行。"))  # fmt: skip
+
+
+def _too_short(seen: Evidence, length: int) -> Finding:
+    """Every row is cut before its answer; the worker has counted which length would do (releases before did not)."""
+    told = seen.facts("lengths")
+    wanted = int(told.get("needed") or 0) if told else length * 2
+    cut = Text(f"Within {length} tokens there is no answer to learn from: every row is cut before it.", f"前 {length} 个词元内没有可学习的回答：每一行都在回答之前被截断。")  # fmt: skip
+    if wanted > length:
+        return Finding("no_labels", cut, {"task.max_length": wanted})
+    return Finding("no_labels", Text(f"{cut.en} The model reads no more than {told.get('context')} tokens: shorten the prompts, or take a model that reads more.", f"{cut.zh}模型一次最多读 {told.get('context')} 个词元：请缩短提示，或换用上下文更长的模型。"))  # fmt: skip
 
 
 def diverging(seen: Evidence) -> Finding | None:
@@ -201,7 +215,16 @@ def standing_still(seen: Evidence) -> Finding | None:
     usual = ("", "")
     if seen.phase in ("", TRAIN) and pauses:
         usual = f"; a step usually takes {statistics.median(pauses):.1f} s", f"，而一步通常只需 {statistics.median(pauses):.1f} 秒"  # fmt: skip
+    tries = _tries(seen)
+    if tries > AGAIN:
+        return Finding("hangs", Text(f"No word for {silent:.0f} s{usual[0]}. It was started {tries} times since its last checkpoint and always stood still: to go on once more will hardly help. Cancel it, and look at the end of worker.log.", f"已有 {silent:.0f} 秒没有动静{usual[1]}。自上一个检查点以来已启动 {tries} 次，每次都停住：再继续多半无济于事。请取消它，并查看 worker.log 的末尾。"))  # fmt: skip
     return Finding("hangs", Text(f"No word for {silent:.0f} s{usual[0]}. It may hang: cancel it, then go on from the last checkpoint.", f"已有 {silent:.0f} 秒没有动静{usual[1]}。可能卡住了：可取消，再从上一个检查点继续。"), resume=True)  # fmt: skip
+
+
+def _tries(seen: Evidence) -> int:
+    """How often it was started since it last got anywhere that it can go on from."""
+    kinds = [event.kind for event in seen.events]
+    return kinds[len(kinds) - kinds[::-1].index("checkpoint") if "checkpoint" in kinds else 0 :].count("started")
 
 
 def _pauses(seen: Evidence) -> list[float]:

@@ -167,7 +167,7 @@ def encode(session: Session) -> None:
     for note in session.train.notes:
         stage.note(note)
     if not session.train.inputs:
-        raise tokens.nothing_left(session.recipe)
+        raise tokens.nothing_left(session)
     count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
     if (labels := labelling.told(session.workspace, session.recipe, session.material)) is not None:
