@@ -60,7 +60,7 @@ def test_a_worker_tells_the_system_to_take_it_before_the_page(monkeypatch: pytes
     score = tmp_path / "oom_score_adj"
     score.write_text("0")
     monkeypatch.setattr(worker, "OOM", score)
-    monkeypatch.setattr(os, "setsid", lambda reporter: None)
+    monkeypatch.setattr(os, "setsid", lambda: None)
     monkeypatch.setattr("psutil.Process.nice", lambda self, value: None)
     worker.be_polite()
     assert int(score.read_text()) == worker.FIRST_TO_GO > 0

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from workbench.core.text import Lang, Text
 
+NETWORK, DISK = "network", "disk"
+"""Causes that a UserError may name, so that a program need not read the sentence: no answer from outside; no room to write."""
+
 
 class UserError(Exception):
-    """Something a person can mend. `field` is the dotted recipe path or form field it belongs to, if any.
+    """Something a person can mend. `field` is the dotted recipe path or form field it belongs to, if any;
+    `cause` is for programs, where there is more to say.
 
     The command line prints it and exits with 2; the page shows it beside the field. Never a traceback.
     """
 
-    def __init__(self, en: str, zh: str, field: str | None = None) -> None:
+    def __init__(self, en: str, zh: str, field: str | None = None, cause: str = "") -> None:
         super().__init__(en)
         self.text = Text(en, zh)
         self.field = field
+        self.cause = cause
 
     def say(self, lang: Lang) -> str:
         """The sentence in `lang`."""

@@ -41,7 +41,7 @@ class Reporter(TrainerCallback):
         self.stage, self.device, self.keeper = stage, device, keeper
         self.process = psutil.Process()
         self.began = self.last = time.monotonic()
-        self.tokens = 0
+        self.tokens = self.looked = 0
         self.stopped = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -95,12 +95,18 @@ class Reporter(TrainerCallback):
             seconds=round(now - self.began, 3),
         )
 
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A batch of held-out rows was looked at."""
+        self.looked += 1
+        rows = len(kwargs["eval_dataloader"].dataset)
+        self.stage.still_here(min(rows, self.looked * args.eval_batch_size), rows)
+
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """The best weights are kept; enough looks without better ones end the run. Its time is not the next step's."""
         loss = self.stage.world.agree((metrics or {}).get("eval_loss", 0.0))
         if self.best and self.best.look(self.trainer.model, state.global_step, loss):
             control.should_training_stop = self.over = True
-        self.last = time.monotonic()
+        self.last, self.looked = time.monotonic(), 0
 
     def keep(self, write: Callable[[], None]) -> None:
         """A checkpoint: `write` puts the loop's part into its folder."""

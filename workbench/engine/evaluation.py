@@ -15,7 +15,8 @@ GENERATED = 8
 
 @dataclass
 class Judge:
-    """A model to be scored, and how to ask it. `tick` is called between batches and may raise to end the run."""
+    """A model to be scored, and how to ask it. `tick` is told before every batch
+    how many rows are done, of how many; it may raise to end the run."""
 
     model: Any
     tokenizer: Any
@@ -26,7 +27,7 @@ class Judge:
     generated: int = 64
     """Rows answered in words at most, where answers are what is scored."""
     max_new_tokens: int = 48
-    tick: Callable[[], None] = field(default=lambda: None)
+    tick: Callable[[int, int], None] = field(default=lambda done, total: None)
 
     def labels(self) -> list[str]:
         """The head's labels by position."""
@@ -44,7 +45,7 @@ class Judge:
         pad = task.collator(self.tokenizer)
         with torch.inference_mode(), self._resting():
             for start in range(0, len(order), self.batch_size):
-                self.tick()
+                self.tick(start, len(order))
                 picked = order[start : start + self.batch_size]
                 batch = {name: value.to(self.device) for name, value in pad([inputs[i] for i in picked]).items()}
                 for index, answer in zip(picked, ask(batch), strict=True):
@@ -63,6 +64,7 @@ class Judge:
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         found = [""] * len(prompts)
         for start in range(0, len(order), GENERATED):
+            self.tick(start, len(order))
             picked = order[start : start + GENERATED]
             for index, text in zip(picked, self._generate([prompts[i] for i in picked]), strict=True):
                 found[index] = text
@@ -71,7 +73,6 @@ class Judge:
     def _generate(self, prompts: Sequence[list[int]]) -> list[str]:
         import torch
 
-        self.tick()
         paired = bool(getattr(self.model.config, "is_encoder_decoder", False))
         rows = list(prompts) if paired else [row[-self._room() :] for row in prompts]
         longest, filler = max(map(len, rows)), self.tokenizer.pad_token_id

@@ -47,7 +47,7 @@ def look(workspace: Workspace, question: Question) -> Answer:
     stand_in = _stand_in(folder, task, material.train)
     rows = sample(material.train, LOOKED_AT, recipe.training.seed)
     cut = task.encode(rows, tokenizer, recipe.task, stand_in)
-    whole = task.encode(rows, tokenizer, _unlimited(recipe.task), stand_in)
+    whole = task.encode(rows, tokenizer, unlimited(recipe.task), stand_in)
     figures = _figures(whole, cut, len(rows), stand_in)
     context = facts(folder).context_length
     first, count = int(question.get("first", 0)), int(question["rows"])
@@ -73,7 +73,7 @@ def _stand_in(folder: Any, task: Task, rows: list[Row]) -> Any:
 
 def _row(row: Row, task: Task, tokenizer: Any, section: Any, model: Any) -> Answer:
     """One row whole, each token marked: learned, cut, or the name of the special token that it is."""
-    wide = task.encode([row], tokenizer, _unlimited(section), model).inputs
+    wide = task.encode([row], tokenizer, unlimited(section), model).inputs
     narrow = task.encode([row], tokenizer, section, model).inputs
     made: Answer = {"tokens": [], "total": 0, "learned": 0, "cut": 0}
     for place, (ids, marks) in enumerate(_sides(wide[0], model) if wide else []):
@@ -89,7 +89,7 @@ def _row(row: Row, task: Task, tokenizer: Any, section: Any, model: Any) -> Answ
     return made
 
 
-def _unlimited(section: Any) -> Any:
+def unlimited(section: Any) -> Any:
     """The section with room for everything."""
     lengths = {"max_length", "max_target_length"} & set(type(section).model_fields)
     return section.model_copy(update=dict.fromkeys(lengths, WHOLE))

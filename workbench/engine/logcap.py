@@ -10,6 +10,8 @@ from pathlib import Path
 LIMIT, KEPT = 32 << 20, 1 << 20
 """Bytes from which on the log is cut, and bytes of its end that stay."""
 EVERY = 0.25
+BEGIN = "[a worker of this run begins]"
+"""A line by which a reader tells what this worker printed from what those before it did."""
 CUT = b"[worker.log was cut here: it had grown too large]\n"
 
 

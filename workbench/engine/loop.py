@@ -172,7 +172,9 @@ class Loop:
         """Mean loss of the held-out rows, batch by batch; every batch weighs as many rows as it has."""
         self.model.eval()
         losses: list[float] = []
-        for batch in DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pads[1]):
+        loader = DataLoader(self.rows[1], self.args.per_device_eval_batch_size, collate_fn=self.pads[1])
+        for batch in loader:
+            self.callback.on_prediction_step(self.args, self.state, self.control, eval_dataloader=loader)
             placed = {name: value.to(self.accelerator.device) for name, value in batch.items()}
             with torch.no_grad(), self.accelerator.autocast():
                 loss = self._loss(placed, None).item()

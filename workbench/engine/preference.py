@@ -50,7 +50,7 @@ def _count(session: Any, given: int, kept: int) -> None:
     from workbench.engine.tokens import nothing_left
 
     if not kept:
-        raise nothing_left(session.recipe)
+        raise nothing_left(session)
     if kept < given:
         limit = session.recipe.task.max_length
         session.stage.note(

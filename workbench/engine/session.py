@@ -167,7 +167,7 @@ def encode(session: Session) -> None:
     for note in session.train.notes:
         stage.note(note)
     if not session.train.inputs:
-        raise tokens.nothing_left(session.recipe)
+        raise tokens.nothing_left(session)
     count = sum(len(row["input_ids"]) for row in session.train.inputs)
     held = len(session.material.heldout)
     if (labels := labelling.told(session.workspace, session.recipe, session.material)) is not None:
@@ -196,7 +196,7 @@ def judge(session: Session) -> Any:
     evaluation, size = session.recipe.evaluation, max(8, session.recipe.training.per_device_train_batch_size)
     asked = Judge(
         session.model, session.tokenizer, session.recipe.task, session.device, size, evaluation.samples,
-        evaluation.generated, evaluation.max_new_tokens, session.stage.check_stop,
+        evaluation.generated, evaluation.max_new_tokens, session.stage.progress,
     )  # fmt: skip
     session.probes.append(probe.read(asked) if evaluation.probe else None)
     return session.task.predict(session.material.heldout, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine.world import ALONE, World
 
+SAID = 1.0
+"""Seconds between two words on how far something is."""
 GO, PAUSE, STOP, LEAVE = range(4)
 """What is wished for at a step; LEAVE: the folder was deleted, or a link was put in its place."""
 
@@ -45,6 +48,8 @@ class Stage:
     """The processes of this run; only the first of them writes, listens and looks for wishes."""
     wish: int = GO
     """What all processes agreed upon at the last step."""
+    told: float = -math.inf
+    """When it was last said how far something is."""
 
     def write(self, kind: str, /, **facts: Any) -> None:
         """Append an event."""
@@ -67,6 +72,17 @@ class Stage:
         """Raise Stopped when a person asked for it; a run whose folder was deleted has nobody left to work for."""
         if self.world.main and self._asked() in (STOP, LEAVE):
             raise Stopped
+
+    def progress(self, done: int, total: int) -> None:
+        """How far a scoring is, at most once a second: who watches sees that it goes on. A wish to stop is granted."""
+        self.check_stop()
+        self.still_here(done, total)
+
+    def still_here(self, done: int, total: int) -> None:
+        """The same where nobody may leave, because other processes are in the middle of it too."""
+        if time.monotonic() - self.told >= SAID:
+            self.told = time.monotonic()
+            self.write("progress", done=done, total=total)
 
     def hold(self) -> float:
         """Agree on what to do now; while a pause is asked for, stand still. How many seconds that was."""

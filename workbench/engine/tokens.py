@@ -13,7 +13,6 @@ from typing import Any
 
 from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
-from workbench.core.recipe import Recipe
 from workbench.core.task import Encoded, Row
 from workbench.core.text import Text
 
@@ -85,10 +84,34 @@ def _write(folder: Path, key: str, made: Encoded) -> None:
         (folder / f"{key}.json").unlink(missing_ok=True)
 
 
-def nothing_left(recipe: Recipe) -> UserError:
-    """No row has anything to learn within the maximum length."""
+def nothing_left(session: Any) -> UserError:
+    """No row has anything to learn within the maximum length: why, and which length would do. An event "lengths" says it to a program."""
+    recipe, told = session.recipe, lengths(session)
+    session.stage.write("lengths", **told)
+    if told["empty"] == told["rows"]:
+        return UserError(
+            f"data.roles: no row has an answer to learn, at whatever length (looked at {told['rows']} rows): the answers are empty. Choose "
+            "another column for them, or fill them in on the Data page.",
+            f"data.roles：无论多长，都没有可学习的回答（查看了 {told['rows']} 行）：回答是空的。请为回答另选一列，或在“数据”页补全。",
+            field="data.roles",
+        )
     return UserError(
-        f"task.max_length: within {recipe.task.max_length} tokens no row has an answer to learn; raise it.",
-        f"task.max_length：前 {recipe.task.max_length} 个词元内没有可学习的回答；请调大。",
+        f"task.max_length: within {recipe.task.max_length} tokens no row has an answer to learn; {told['needed']} would do.",
+        f"task.max_length：前 {recipe.task.max_length} 个词元内没有可学习的回答；{told['needed']} 个即可。",
         field="task.max_length",
     )
+
+
+def lengths(session: Any) -> dict[str, int]:
+    """Of a sample of training rows: how many there are, how many of them have no answer, and the maximum length at which 99 % of the others
+    are whole ("needed": a multiple of 8, not above the model's context; 0 where no row has an answer)."""
+    from workbench.engine.inspect import LOOKED_AT, unlimited
+    from workbench.engine.material import sample
+    from workbench.models.facts import facts
+
+    rows = sample(session.material.train, LOOKED_AT, session.recipe.training.seed)
+    whole = session.task.encode(rows, session.tokenizer, unlimited(session.recipe.task), session.model)
+    sizes = sorted(len(item["input_ids"]) for item in whole.inputs)
+    context = facts(session.folder).context_length or 0
+    needed = -(-sizes[min(len(sizes) - 1, int(len(sizes) * 0.99))] // 8) * 8 if sizes else 0
+    return {"rows": len(rows), "empty": len(rows) - len(set(whole.kept)), "needed": min(needed, context or needed), "context": context}  # fmt: skip

@@ -16,6 +16,8 @@ from workbench.core import events
 from workbench.core.events import Event
 
 STEPS, NEWEST, OTHERS = 1000, 60, 2000
+FLOODS = ("progress", "download")
+"""Kinds that say how far something is: the newest word is enough."""
 Placed = tuple[int, Event]
 """An event and its place in the log."""
 
@@ -28,6 +30,7 @@ class Trace:
         self._steps: list[Placed] = []
         self._newest: deque[Placed] = deque(maxlen=NEWEST)
         self._others: deque[Placed] = deque(maxlen=OTHERS)
+        self._floods: dict[str, Placed] = {}
         self._lock = threading.Lock()
 
     def events(self) -> list[Event]:
@@ -35,7 +38,9 @@ class Trace:
         with self._lock:
             for event in self._new():
                 self._take(event)
-            kept = dict(merge(self._steps, self._newest, self._others, key=lambda placed: placed[0]))
+            kept = dict(
+                merge(self._steps, self._newest, self._others, sorted(self._floods.values(), key=_place), key=_place)
+            )
             return list(kept.values())
 
     def _new(self) -> list[Event]:
@@ -47,6 +52,9 @@ class Trace:
     def _take(self, event: Event) -> None:
         self._seen += 1
         placed = self._seen, event
+        if event.kind in FLOODS:
+            self._floods[event.kind] = placed
+            return
         if event.kind != "step":
             self._others.append(placed)
             return
@@ -55,6 +63,10 @@ class Trace:
             self._steps.append(placed)
         if len(self._steps) > STEPS:
             self._steps, self._stride = self._steps[::2], self._stride * 2
+
+
+def _place(placed: Placed) -> int:
+    return placed[0]
 
 
 @lru_cache(maxsize=32)

@@ -91,7 +91,9 @@ class Watchful(Trainer if TYPE_CHECKING else object):  # type: ignore[misc]
         self.model.eval()
         pad = getattr(self, "pad", None) or self.data_collator
         losses: list[float] = []
-        for batch in torch.utils.data.DataLoader(self.eval_dataset, self.args.eval_batch_size, collate_fn=pad):
+        loader = torch.utils.data.DataLoader(self.eval_dataset, self.args.eval_batch_size, collate_fn=pad)
+        for batch in loader:
+            self.reporter.on_prediction_step(self.args, self.state, self.control, eval_dataloader=loader)
             rows = len(next(iter(batch.values())))
             with torch.no_grad(), self.compute_loss_context_manager():
                 losses += [self.compute_loss(self.model, self._prepare_inputs(batch)).item()] * rows

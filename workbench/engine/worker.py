@@ -25,6 +25,7 @@ from workbench.core.sections import DEEPSPEED, SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine import logcap, world
+from workbench.engine.cause import cause_of, out_of_memory
 from workbench.engine.diagnosis import in_words, less_memory
 from workbench.engine.stage import NonFinite, Stage, Stopped
 from workbench.engine.trackers import MUFFLED
@@ -61,6 +62,7 @@ def main(argv: list[str]) -> int:
     stage = Stage(run, EventWriter(path), again=again, world=world.promised(run.recipe.compute))
     stage.write("started", pid=os.getpid(), versions=_versions())
     if world.rank() == 0:
+        print(logcap.BEGIN, flush=True)
         logcap.watch(run.folder / "worker.log")
     status = guarded(stage)
     stage.writer.close(patience=600)
@@ -135,7 +137,7 @@ def guarded(stage: Stage) -> int:
         stage.write("stopped", step=stage.step, seconds=stage.seconds)
         return 0
     except UserError as error:
-        stage.write("failed", en=error.text.en, zh=error.text.zh, field=error.field)
+        stage.write("failed", en=error.text.en, zh=error.text.zh, field=error.field, cause=cause_of(error))
         return 2
     except BaseException as error:  # the edge of the process: nothing may leave without an event
         if not stage.world.main:
@@ -143,7 +145,7 @@ def guarded(stage: Stage) -> int:
         traceback.print_exc()
         text = explain(error, stage.run)
         facts = {"step": error.step} if isinstance(error, NonFinite) else {}
-        stage.write("failed", en=text.en, zh=text.zh, field=None, **facts)
+        stage.write("failed", en=text.en, zh=text.zh, field=None, cause=cause_of(error), **facts)
         return 1
     stage.write("finished", seconds=stage.seconds)
     return 0
@@ -184,10 +186,10 @@ def explain(error: BaseException, run: Run | None = None) -> Text:
         )
     if (text := locked_away(error, run)) is not None:
         return _with_last_good(text, run)
-    if _out_of_memory(error) and run is not None:
+    if out_of_memory(error) and run is not None:
         less = in_words(less_memory(run.recipe))
         return Text(f"The memory ran out. {less.en}", f"内存不足。{less.zh}")
-    if _out_of_memory(error):
+    if out_of_memory(error):
         return Text(
             "The memory ran out. Lower the batch size (and raise gradient accumulation), shorten the maximum length, or "
             "turn on gradient checkpointing.",
@@ -228,14 +230,6 @@ def _with_last_good(text: Text, run: Run | None) -> Text:
     return Text(
         f"{text.en} The last whole checkpoint is {kept[0].name}.", f"{text.zh}最后一个完整的检查点是 {kept[0].name}。"
     )
-
-
-FULL = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc")
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    words = str(error)
-    return isinstance(error, MemoryError) or any(sign in words for sign in FULL)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from workbench.core.errors import UserError, shorten
+from workbench.core.errors import DISK, NETWORK, UserError, shorten
 from workbench.models import modelscope
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -127,6 +127,7 @@ def _refused(model_id: str, error: Exception, status: int) -> UserError:
     return _error(
         f"{endpoint()} answered {status} for {model_id}; it has trouble of its own. Try again later.",
         f"{endpoint()} 对 {model_id} 的请求返回 {status}；服务端出现问题，请稍后再试。",
+        NETWORK,
     )
 
 
@@ -135,6 +136,7 @@ def _unreachable() -> UserError:
         f"The Hub at {endpoint()} cannot be reached. Check the network, choose a mirror or ModelScope on the Model page "
         "(or in HF_ENDPOINT), or take a starter model or a local folder.",
         f"无法连接 {endpoint()}。请检查网络、在“模型”页（或用 HF_ENDPOINT）改选镜像或魔搭，或选择入门模型、本地文件夹。",
+        NETWORK,
     )
 
 
@@ -143,6 +145,7 @@ def _cut(model_id: str) -> UserError:
         f"The connection broke during the download{' of ' + model_id if model_id else ''}; start it again, it goes on "
         "from there.",
         f"下载{model_id}时连接中断；请再次开始，会从中断处继续。",
+        NETWORK,
     )
 
 
@@ -168,8 +171,9 @@ def _disk(error: OSError) -> UserError:
     return _error(
         f"The model cannot be written: {reason}. Make room or choose another workspace.",
         f"模型无法写入：{'磁盘已满' if full else reason}。请腾出空间或另选工作区。",
+        DISK if full else "",
     )
 
 
-def _error(en: str, zh: str) -> UserError:
-    return UserError(en, zh, field=FIELD)
+def _error(en: str, zh: str, cause: str = "") -> UserError:
+    return UserError(en, zh, field=FIELD, cause=cause)

@@ -50,6 +50,7 @@ class RunView:
             self.notes.append(facts)
         elif event.kind == "phase":
             self.phase = str(facts.get("phase", ""))
+            self.last.pop("progress", None)
         elif event.kind == "resumed":
             self._back(int(event.get("step") or 0))
         elif event.kind in ("paused", "continued"):
@@ -77,6 +78,12 @@ class RunView:
     def step(self) -> dict[str, Any]:
         """The newest step's facts."""
         return self.last.get("step", {})
+
+    @property
+    def scored(self) -> tuple[int, int] | None:
+        """(rows scored, of how many) while rows are scored."""
+        found = self.last.get("progress") if self.phase == "evaluate" else None
+        return (int(found.get("done") or 0), max(1, int(found.get("total") or 1))) if found else None
 
     @property
     def share(self) -> float:

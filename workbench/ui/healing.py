@@ -9,7 +9,7 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.run import find
-from workbench.engine import supervisor
+from workbench.engine import remedy
 from workbench.engine.casebook import Finding
 from workbench.engine.diagnosis import diagnose
 from workbench.ui.notices import esc, hint, problem, tag
@@ -30,7 +30,8 @@ def drawn(page: Page, run_id: str) -> list[Any]:
     """The findings; the choice, and the button, where one of them has a change to make."""
     words = page.words
     try:
-        found = diagnose(find(page.workspace, run_id))
+        run = find(page.workspace, run_id)
+        found = diagnose(run)
     except UserError:
         found = []
     if not found:
@@ -38,8 +39,11 @@ def drawn(page: Page, run_id: str) -> list[Any]:
     first = _mendable(found)
     choices = [(words.say(text), str(at)) for at, (text, _) in enumerate(first.choices)] if first and not first.changes else []  # fmt: skip
     body = "".join(tag("p", esc(words.say(each.text))) + _changes(each) for each in found)
+    tried = remedy.made_before(run, first.changes) if first and first.changes else None
+    body += hint(words("heal_tried", run=tried)) if tried else ""
+    label = words("heal_instead" if run.status == "running" else "heal_again")
     card = tag("div", tag("h2", esc(words("heal_title"))) + body, class_="card")
-    return [card, gr.update(choices=choices, visible=bool(choices)), gr.update(visible=first is not None)]
+    return [card, gr.update(choices=choices, visible=bool(choices)), gr.update(value=label, visible=first is not None and tried is None)]  # fmt: skip
 
 
 def _mendable(found: list[Finding]) -> Finding | None:
@@ -53,10 +57,10 @@ def _changes(found: Finding) -> str:
 
 
 def again(page: Page, run_id: str | None, choice: str | None, pulse: float) -> list[Any]:
-    """Another run with the change; (what is said, the run to look at, the next pulse)."""
+    """Another run with the change, in the place of this one if it still works; (what is said, the run to look at, the next pulse)."""
     try:
         run = find(page.workspace, run_id or "")
-        made = supervisor.start(page.workspace, run.recipe.replace(_change(_mendable(diagnose(run)), choice)), once=True)  # fmt: skip
+        made = remedy.applied(page.workspace, run, _change(_mendable(diagnose(run)), choice))
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip(), gr.skip()]
     return [hint(page.words("heal_started", run=made.id)), made.id, pulse + 1]

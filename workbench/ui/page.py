@@ -174,6 +174,8 @@ def _active_bar(page: Page, run: Run, waiting: int) -> str:
     label = words(f"phase_{view.phase}") if view.phase else words("phase_start")
     if view.phase == "train" and step:
         label = f"{label} {step.get('step')}/{step.get('total')} · {clock(view.remaining, words)}"
+    if view.scored:
+        label = f"{label} {view.scored[0]:,}/{view.scored[1]:,}"
     more = f" · {words('bar_waiting', n=waiting)}" if waiting else ""
     bar = progress(view.share, "").split("<small>")[0]
     return (

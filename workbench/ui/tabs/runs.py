@@ -196,6 +196,8 @@ def _progress(page: Page, view: RunView) -> str:
     if view.phase == "download" and download.get("total"):
         done, total = int(download.get("done") or 0), int(download["total"])
         return progress(done / total, f"{done / 1e6:.1f} / {total / 1e6:.1f} MB")
+    if view.scored:
+        return progress(view.scored[0] / view.scored[1], f"{words('phase_evaluate')} · {view.scored[0]:,} / {view.scored[1]:,}")  # fmt: skip
     if not step:
         return progress(0, words("phase_start"))
     text = f"{words('step')} {step.get('step')}/{step.get('total')} · {clock(view.remaining, words)}"
