@@ -100,7 +100,7 @@ def test_nothing_is_reported_to_anyone(port: int) -> None:
 def test_a_page_at_rest_asks_one_plain_question(port: int) -> None:
     """An event of Gradio's every second would cost the browser a third of a core."""
     with get(port, "/en/news") as answer:
-        mark, beat, bar = json.load(answer)
+        mark, beat, bar, _ = json.load(answer)
     assert (mark, beat) == ("", "")
     assert 'id="jobs"' in bar
     with get(port, "/en/config") as answer:

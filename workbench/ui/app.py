@@ -69,9 +69,9 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     """The page in one language, as an application of its own."""
     import gradio as gr
 
-    from workbench.ui.page import build, news
+    from workbench.ui.page import build, fresh, news
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app, page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None), fresh(lang, workspace, feed)
 
     @app.middleware("http")
     async def in_one_language(request: Request, call_next: Any) -> Response:
@@ -81,11 +81,11 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
 
     @app.get(f"/{lang}/news", include_in_schema=False)
     def told() -> JSONResponse:
-        return JSONResponse(news(lang, workspace, feed))
+        return JSONResponse(news(page))
 
     head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
     return gr.mount_gradio_app(
-        app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
+        app, build(page), path=f"/{lang}", server_name=door.host, server_port=door.port,
         footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
         enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,9 @@ def build(page: Page) -> None:
     _wire(page, (fold, chosen, state, mark), begin, (shown, votes, more))
     take.click(partial(_taken, page), [chosen, name, page.pulse], [taken, page.pulse], queue=False)
     judge["go"].click(partial(_judged, page), [chosen, judge["url"], judge["model"], judge["prompt"], judge["limit"]], [judge["said"]], queue=False)  # fmt: skip
-    page.tick.tick(partial(_verdicts, page), [chosen, judge["mark"]], [judge["found"], judge["mark"]], show_progress="hidden", queue=False)  # fmt: skip
+    page.stirs.append(lambda: _stirred(page))
+    for event in (page.stir.change, chosen.change):
+        event(partial(_verdicts, page), [chosen, judge["mark"]], [judge["found"], judge["mark"]], show_progress="hidden", queue=False)  # fmt: skip
 
 
 def _begin(page: Page) -> dict[str, Any]:
@@ -79,7 +82,8 @@ def _wire(page: Page, parts: tuple[Any, ...], begin: dict[str, Any], shown: tupl
         event(lambda: _offered(page), [], [begin["names"], begin["data"]], **quiet)
     page.loads.append((lambda: [*_offered(page), _listed(page)], [], [begin["names"], begin["data"], chosen]))
     begin["go"].click(partial(_created, page), [begin[name] for name in ("names", "data", "count", "text")], [begin["said"], chosen], **quiet)  # fmt: skip
-    page.tick.tick(partial(_state, page), [chosen, mark], [state, mark], **quiet)
+    for event in (page.stir.change, chosen.change):
+        event(partial(_state, page), [chosen, mark], [state, mark], **quiet)
     for event in (chosen.change, more.click, mark.change):
         event(partial(_next, page), [chosen, outputs[0]], outputs, **quiet)
     for name, button in votes.items():
@@ -116,6 +120,16 @@ def _found(page: Page, name: str | None) -> arena.Arena | None:
         return arena.find(page.workspace, name or "")
     except UserError:
         return None
+
+
+def _stirred(page: Page) -> str:
+    """What there is of every contest, by the size of its files, and whether answers are being made."""
+    told = []
+    for made in arena.all_arenas(page.workspace):
+        with contextlib.suppress(OSError):  # a file may be put in another's place meanwhile
+            sizes = sorted((path.name, path.stat().st_size) for path in made.folder.iterdir() if path.is_file())
+            told.append(f"{made.id} {answering.running(made)} {sizes}")
+    return " ".join(told)
 
 
 def _state(page: Page, name: str | None, old: str) -> list[Any]:

@@ -32,7 +32,7 @@ class Page:
 
     `pulse` is a hidden counter: raise it and every registered view is drawn again. `run` is the run last pointed at.
     `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it; `beat` whenever a run
-    that works says something.
+    that works says something; `stir` whenever one of `stirs` says another word than a second ago.
     `asked` is "run time" of the last press on a button that leads to a conversation with a run.
     """
 
@@ -45,9 +45,11 @@ class Page:
     tick: Any = None
     mark: Any = None
     beat: Any = None
+    stir: Any = None
     asked: Any = None
     views: list[View] = field(default_factory=list)
     loads: list[View] = field(default_factory=list)
+    stirs: list[Callable[[], str]] = field(default_factory=list)
 
     def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
@@ -80,25 +82,30 @@ class Page:
         self.asked.change(lambda asked: listed(None, asked.split(" ")[0], []), [self.asked], both, **quiet)
 
 
-def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
+def fresh(lang: Lang, workspace: Workspace, feed: Feed) -> Page:
+    """A page with nothing on it yet."""
+    return Page(Words(lang), workspace, feed, Draft(workspace))
+
+
+def build(page: Page) -> gr.Blocks:
     """The whole page as Blocks."""
     from workbench.ui.tabs import chat, data, evaluate, learn, model, runs, train
 
-    words = Words(lang)
-    page = Page(words, workspace, feed, Draft(workspace))
+    words = page.words
     with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
         page.pulse = gr.Number(0, visible=False)
         page.run = gr.Textbox("", visible=False)
         page.tick = gr.Timer(1.0)
         page.mark = gr.Textbox("", visible=False)
         page.beat = gr.Textbox("", visible=False)
+        page.stir = gr.Textbox("", visible=False)
         page.asked = gr.Textbox("", visible=False)
         gr.HTML(rail(words), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
                 tab.build(page)
         bar = gr.HTML(job_bar(page), elem_classes="bar-block", padding=False)
-        page.tick.tick(None, None, [page.mark, page.beat, bar], js="() => wbNews()")
+        page.tick.tick(None, None, [page.mark, page.beat, bar, page.stir], js="() => wbNews()")
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
         for fn, inputs, outputs in page.loads:
@@ -115,16 +122,18 @@ def _hush(blocks: gr.Blocks, place: Any) -> None:
             event.show_progress_on = [place]
 
 
-def news(lang: Lang, workspace: Workspace, feed: Feed) -> list[str]:
-    """What `mark`, `beat` and the job bar should be now. A page asks every second, as a plain request: an event of Gradio's would cost the
-    browser a third of a core on a page at rest. assets/page.js hands on only what changed."""
-    page = Page(Words(lang), workspace, feed, Draft(workspace))
-    runs = all_runs(workspace)[:WATCHED]
-    told = [run for run in runs if run.status == "running"]
+def news(page: Page) -> list[str]:
+    """What `mark`, `beat`, the job bar and `stir` should be now. A page asks every second, as a plain request: an event of Gradio's would
+    cost the browser a third of a core on a page at rest. assets/page.js hands on only what changed."""
+    runs = all_runs(page.workspace)[:WATCHED]
+    going = [run for run in runs if run.status == "running"]
     return [
         " ".join(f"{run.id}={run.status}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs),
-        " ".join(f"{run.id}@{feed.view(run).offset}{run.stop_asked}{run.pause_asked}{alarms(run)}" for run in told),
+        " ".join(
+            f"{run.id}@{page.feed.view(run).offset}{run.stop_asked}{run.pause_asked}{alarms(run)}" for run in going
+        ),
         job_bar(page),
+        "\n".join(told() for told in page.stirs),
     ]
 
 

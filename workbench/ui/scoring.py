@@ -35,7 +35,8 @@ def build(page: Page) -> None:
     for event in (fold.expand, page.pulse.change, page.mark.change):
         event(lambda: _offered(page), [], [targets, data], **quiet)
     page.loads.append((lambda: _offered(page), [], [targets, data]))
-    page.tick.tick(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
+    page.stirs.append(lambda: _mark(_told(page)))
+    page.stir.change(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
     start.click(lambda *given: _start(page, *given), [targets, data, rows], [said], **quiet)
 
 
@@ -54,13 +55,22 @@ def _start(page: Page, targets: list[str] | None, data: str | None, rows: float 
     return fine(page.words("scoring_started", n=len(made)))
 
 
-def _listed(page: Page, old: str) -> list[Any]:
-    """The list, where something changed; what waits is started where a killed process could not do it."""
-    known = evaluations.all_evaluations(page.workspace)[:LISTED]
-    told = [each.told() for each in known]
+def _told(page: Page) -> list[dict[str, Any]]:
+    """The newest evaluations; what waits is started where a killed process could not do it."""
+    told = [each.told() for each in evaluations.all_evaluations(page.workspace)[:LISTED]]
     if any(each["status"] == "queued" for each in told):
         evaluations.advance(page.workspace)
-    mark = f"{[(each['evaluation'], each['status']) for each in told]}"
+    return told
+
+
+def _mark(told: list[dict[str, Any]]) -> str:
+    return f"{[(each['evaluation'], each['status']) for each in told]}"
+
+
+def _listed(page: Page, old: str) -> list[Any]:
+    """The list, where something changed."""
+    told = _told(page)
+    mark = _mark(told)
     if mark == old:
         return [gr.skip(), gr.skip()]
     head = [page.words(f"scoring_{name}") for name in ("what", "on", "status", "score", "interval", "count")]
