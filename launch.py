@@ -251,7 +251,7 @@ def in_one_process(given: Sequence[str]) -> bool:
 def test_arguments(given: Sequence[str], cores: int) -> list[str]:
     """pytest's arguments; what is marked long stays out unless the person chooses marks, and the cores share the tests."""
     marks = [] if any(item.startswith("-m") for item in given) else ["-m", "not long"]
-    shares = ["-n", str(min(cores, SHARES)), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    shares = ["-n", str(min(cores, SHARES)), "--dist", "loadscope", "--no-loadscope-reorder"]
     return [*([] if cores < 2 or in_one_process(given) else shares), *marks, *given]
 
 

@@ -23,15 +23,30 @@ SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups after us
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs. Where several processes
-    share the tests, a file stays in one of them, and so does the browser's folder."""
+    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-    for item in items:
-        if item.path.name != SINGLY:
-            place = item.path.parent if item.get_closest_marker("browser") else item.path
-            item.add_marker(pytest.mark.xdist_group(place.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes share the tests, one file stays in one of them. (`--dist loadgroup` of pytest-xdist 3.8 has no effect
+    under pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return held_together(nodeid)
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def held_together(nodeid: str) -> str:
+    """Tests with the same name of this kind run one after another in one process: a file, or the whole folder of the browser."""
+    path = nodeid.partition("::")[0]
+    if Path(path).name == SINGLY:
+        return nodeid
+    return path.rpartition("/")[0] if "/browser/" in f"/{path}" else path
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

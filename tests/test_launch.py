@@ -504,7 +504,7 @@ def test_without_a_browser_the_tests_still_start(new_setup: Any, monkeypatch: py
     assert launch.EN["browser_missing"] in setup.console.stream.getvalue()
 
 
-SHARED = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+SHARED = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def visit(chromium: Any, workbench: Workbench) -> Iterator[Callable[..., Any]]:
 
     def go(path: str = "/", locale: str = "en-US", width: int = 1280, **options: Any) -> Any:
         context = chromium.new_context(viewport={"width": width, "height": 860}, locale=locale, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(90_000)  # a busy machine is no failure
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
@@ -143,14 +143,14 @@ def local(url: str, home: str) -> bool:
 
 
 @pytest.fixture
-def picture() -> Callable[[Any, str], None]:
+def picture() -> Callable[..., None]:
     """Take a screenshot into docs/images when WORKBENCH_PICTURES is set (the pictures of the README)."""
 
-    def take(page: Any, name: str) -> None:
+    def take(page: Any, name: str, settle: int = 800) -> None:
         if os.environ.get("WORKBENCH_PICTURES"):
             folder = ROOT / "docs" / "images"
             folder.mkdir(parents=True, exist_ok=True)
-            page.wait_for_timeout(800)
+            page.wait_for_timeout(settle)
             page.screenshot(path=str(folder / f"{name}.png"))
 
     return take

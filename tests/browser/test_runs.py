@@ -79,7 +79,7 @@ def test_a_run_is_paused_cancelled_and_taken_up_again(visit: Callable[..., Any],
     page.locator("#resume-run").wait_for()
     assert (run.status, run.worker()) == ("stopped", None)
     page.click("#resume-run")
-    page.locator("#page-runs .note", has_text="Goes on after step").wait_for(timeout=60_000)
+    page.locator("#page-runs .note", has_text="Goes on after step").wait_for()
     page.click("#stop-run")
     assert workbench.wait_end(60).status == "stopped"
     assert run.tuned.exists()

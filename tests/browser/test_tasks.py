@@ -41,7 +41,7 @@ def test_a_recipe_by_name_trains_and_answers(visit: Callable[..., Any], workbenc
     page.click("#talk")
     page.fill("#try-text textarea", "Anna met Peter in Berlin.")
     page.click("#try-go")
-    page.locator("#try-said").wait_for(state="visible", timeout=60_000)
+    page.locator("#try-said").wait_for(state="visible")
 
 
 def test_methods_that_do_not_fit_come_last(visit: Callable[..., Any]) -> None:

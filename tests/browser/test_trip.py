@@ -45,8 +45,7 @@ def test_a_sample_becomes_a_tuned_classifier_with_a_report_card(
     run = start(page, workbench)
     page.locator("#loss-curve .js-plotly-plot").wait_for(timeout=120_000)
     page.locator("#jobs .pill.running").wait_for()
-    page.wait_for_timeout(6000)
-    picture(page, "runs-en")
+    picture(page, "runs-en", settle=6000)
     page.click("#rail [data-go=learn]")  # nobody watches: the run has the machine to itself
     assert workbench.wait_end().id == run.id
     assert run.status == "finished", (run.folder / "worker.log").read_text()[-2000:]
@@ -56,12 +55,11 @@ def test_a_sample_becomes_a_tuned_classifier_with_a_report_card(
     report = run.report
     assert report["after"]["accuracy"] > report["baseline"]["tfidf"]["accuracy"]
     assert f"{100 * report['after']['accuracy']:.1f} %" in page.locator("#page-evaluate").inner_text()
-    page.wait_for_timeout(1500)
-    picture(page, "evaluate-en")
+    picture(page, "evaluate-en", settle=1500)
     page.click("#talk")
     page.fill("#try-text textarea", "What a wonderful evening, every minute was a joy.")
     page.click("#try-go")
-    page.locator("#try-bars .js-plotly-plot").wait_for(timeout=60_000)
+    page.locator("#try-bars .js-plotly-plot").wait_for()
     assert "positive" in page.locator("#page-chat .note").inner_text()
 
 
@@ -105,7 +103,7 @@ def test_a_persona_answers_beside_the_base_and_a_stop_button_stops(
     assert run.id in page.locator("#chat-run input").input_value()
     page.fill("#chat-text textarea, #chat-text input", "你是谁？")
     page.click("#chat-send")
-    page.locator("#chat-tuned .bot").first.wait_for(timeout=60_000)
+    page.locator("#chat-tuned .bot").first.wait_for()
     page.wait_for_timeout(4000)
     base, tuned = (page.locator(f"#chat-{side} .bot").last.inner_text().strip() for side in ("base", "tuned"))
     assert base
@@ -125,7 +123,7 @@ def test_the_page_may_die_and_the_run_goes_on(visit: Callable[..., Any], workben
     workbench.restart()
     assert run.status == "running"
     fresh = visit("/en/#runs")
-    fresh.locator("#page-runs .pill.running").wait_for(timeout=20_000)
+    fresh.locator("#page-runs .pill.running").wait_for()
     fresh.locator("#loss-curve .js-plotly-plot").wait_for()
     seen = fresh.wait_for_function("/(\\d+)\\/\\d+/.exec(document.querySelector('#jobs').innerText)?.[1]").json_value()
     assert int(seen) >= int(step)
