@@ -66,6 +66,8 @@ def test_the_order_of_votes_does_not_matter_and_the_anchor_stands_at_nought() ->
     assert [(each.name, round(each.points, 6)) for each in table] == [(each.name, round(each.points, 6)) for each in again]  # fmt: skip
     assert table[-1].name == "base"
     assert table[-1].points == 0.0
+    assert table[0].interval is not None
+    assert bradley.standings(["base", "x"], votes[:6])[0].interval is None, "six votes tell no interval"
     assert [(each.won, each.tied, each.lost) for each in table if each.name == "y"] == [(4, 3, 0)]
 
 

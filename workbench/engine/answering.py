@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from workbench import ROOT
+from workbench.core import clock
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import read_json, write_json
@@ -65,7 +66,7 @@ def spawn(workspace: Workspace, made: Arena, module: str, name: str) -> None:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": search},
         )  # fmt: skip
     _CHILDREN[:] = [each for each in _CHILDREN if each.poll() is None] + [child]
-    write_json(made.folder / f"{name}.json", {"pid": child.pid, "started": psutil.Process(child.pid).create_time()})
+    write_json(made.folder / f"{name}.json", clock.identity(psutil.Process(child.pid)))
 
 
 def running(made: Arena, name: str = "worker") -> bool:
@@ -73,7 +74,7 @@ def running(made: Arena, name: str = "worker") -> bool:
     known = read_json(made.folder / f"{name}.json")
     try:
         process = psutil.Process(int(known["pid"]))
-        same = abs(process.create_time() - float(known["started"])) < 0.05
+        same = clock.is_same(process, known)
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
@@ -129,7 +130,7 @@ def reply(workspace: Workspace, name: str) -> Reply:
     kind, _, rest = name.partition(":")
     target: Run | str = rest if kind == "model" else runs.find(workspace, rest)
     endpoint = client.ensure(workspace, target, IDLE)
-    side = "tuned" if kind == "run" else "base"
+    side = client.name_of(target) if kind == "run" else "base"
 
     def ask(prompt: list[dict[str, str]]) -> str:
         return "".join(client.chat(endpoint, side, prompt, temperature=0.0, max_tokens=TOKENS))

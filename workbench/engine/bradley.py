@@ -16,7 +16,8 @@ import numpy as np
 from workbench.engine.interval import Interval, wilson
 from workbench.engine.power import votes
 
-SCALE, L2, DRAWS, SEED = 400.0, 0.5, 300, 12345
+SCALE, L2, DRAWS, SEED, FEWEST = 400.0, 0.5, 300, 12345, 10
+"""Of fewer votes no interval is told."""
 AIM = 0.65
 """The win rate that a contest should at least be able to see."""
 Vote = tuple[str, str, float]
@@ -65,7 +66,7 @@ def _solved(wins: Any, pull: float) -> Any:
 def standings(names: Sequence[str], given: Sequence[Vote]) -> list[Standing]:
     """Everybody, the first of `names` being the anchor, best first; intervals by votes drawn again."""
     points, dice = fitted(names, given), np.random.default_rng(SEED)
-    drawn = [fitted(names, [given[place] for place in dice.integers(0, len(given), len(given))]) for _ in range(DRAWS)] if given else []  # fmt: skip
+    drawn = [fitted(names, [given[place] for place in dice.integers(0, len(given), len(given))]) for _ in range(DRAWS)] if len(given) >= FEWEST else []  # fmt: skip
     made = []
     for index, name in enumerate(names):
         mine = [share if one == name else 1 - share for one, other, share in given if name in (one, other)]

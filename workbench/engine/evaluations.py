@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from workbench import ROOT
+from workbench.core import clock
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import inside, read_json, safe_name, write_json
@@ -74,7 +75,7 @@ class Evaluation:
         known = read_json(self.folder / "worker.json")
         try:
             process = psutil.Process(int(known["pid"]))
-            same = abs(process.create_time() - float(known["started"])) < 0.05
+            same = clock.is_same(process, known)
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except (psutil.Error, KeyError, TypeError, ValueError):
             return None
@@ -150,7 +151,7 @@ def _spawn(workspace: Workspace, made: Evaluation) -> None:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": search},
         )  # fmt: skip
     _CHILDREN[:] = [each for each in _CHILDREN if each.poll() is None] + [child]
-    write_json(made.folder / "worker.json", {"pid": child.pid, "started": psutil.Process(child.pid).create_time()})
+    write_json(made.folder / "worker.json", clock.identity(psutil.Process(child.pid)))
 
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []

@@ -42,7 +42,7 @@ def build(page: Page) -> None:
             taken = gr.HTML(padding=False, elem_id="arena-taken")
         with gr.Accordion(words("judge_title"), open=False, elem_id="judge"):
             judge = _judge(page)
-    match, mark = gr.State(None), gr.State("")
+    match, mark = gr.State(None), gr.Textbox("", visible=False)  # of a state, no change is told outside the queue
     shown = [match, pair, *votes.values(), more, told]
     watch = watching(fold)
     _wire(page, (fold, chosen, state, mark, watch), begin, (shown, votes, more))
