@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from workbench.core import run
+from workbench.core import events, run
 from workbench.core.events import EventWriter
 from workbench.core.recipe import parse
 from workbench.core.workspace import Workspace
+from workbench.engine.trace import trace
 from workbench.ui import figures, notices
-from workbench.ui.feed import POINTS, Feed
+from workbench.ui.feed import EVERY, POINTS, Feed
 from workbench.ui.words import Words
 
 PAYLOADS = [
@@ -51,6 +52,40 @@ def test_a_hundred_thousand_steps_stay_few_points_and_keep_the_last(started: tup
     view = Feed().view(made)
     assert len(view.steps) <= POINTS
     assert view.step["step"] == 20_000
+
+
+def test_a_page_of_a_run_that_works_asks_the_doctor_now_and_then_not_at_every_step(started: tuple[run.Run, EventWriter], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    made, writer = started
+    asked: list[str] = []
+    now = [100.0]
+    monkeypatch.setattr("workbench.ui.feed.diagnose", lambda run: asked.append(run.id) or [])
+    monkeypatch.setattr("workbench.ui.feed.clock.up", lambda: now[0])
+    feed = Feed()
+    for step in range(1, 11):
+        writer.write("step", step=step, total=40, loss=1.0)
+        feed.view(made).findings("running")
+    assert len(asked) == 1
+    now[0] += EVERY
+    feed.view(made).findings("running")
+    assert len(asked) == 2
+    writer.write("failed", en="", zh="")
+    for _ in range(3):
+        feed.view(made).findings("failed")
+        now[0] += EVERY
+    assert len(asked) == 3
+
+
+def test_a_long_log_is_read_once_for_page_and_doctor(started: tuple[run.Run, EventWriter], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    made, writer = started
+    for step in range(1, 50):
+        writer.write("step", step=step, total=50, loss=1 / step)
+    Feed().view(made)
+    parsed: list[bytes] = []
+    plain = events.parse
+    monkeypatch.setattr(events, "parse", lambda line: parsed.append(line) or plain(line))
+    writer.write("step", step=50, total=50, loss=0.0)
+    assert len([event for event in trace(made.events_path).events() if event.kind == "step"]) == 50
+    assert len(parsed) == 1
 
 
 def test_a_loss_that_is_no_number_is_a_gap_in_the_curve_never_zero(started: tuple[run.Run, EventWriter]) -> None:

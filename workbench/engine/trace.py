@@ -43,6 +43,14 @@ class Trace:
             )
             return list(kept.values())
 
+    def offer(self, found: list[Event], begin: int, end: int) -> None:
+        """Take in lines that somebody else has read, where they go on from here: a long log is parsed once, not once per reader."""
+        with self._lock:
+            if self._offset == begin:
+                self._offset = end
+                for event in found:
+                    self._take(event)
+
     def _new(self) -> list[Event]:
         if self._offset and (not self.path.exists() or self.path.stat().st_size < self._offset):
             self.__init__(self.path)  # type: ignore[misc]  # another log lies there now

@@ -7,10 +7,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.core import clock
 from workbench.core.events import LIFECYCLE, TERMINAL, Event
-from workbench.core.run import Run
+from workbench.core.run import ENDED, Run
+from workbench.engine.casebook import Finding
+from workbench.engine.diagnosis import alarms, diagnose
+from workbench.engine.trace import trace
 
 POINTS = 1200
+EVERY = 10.0
+"""Seconds between two diagnoses of a run that works: a page draws every second, and there may be many pages."""
 
 
 @dataclass
@@ -31,10 +37,14 @@ class RunView:
     """The step this worker went on from."""
     paused: dict[str, Any] | None = None
     """Why it stands still, while it does."""
+    judged: tuple[object, list[Finding]] = (None, [])
+    """What the doctor said last, and when: see `findings`."""
 
     def read(self) -> bool:
         """Take in what was appended; True when there was something new."""
-        events, self.offset = self.run.events(self.offset)
+        begin = self.offset
+        events, self.offset = self.run.events(begin)
+        trace(self.run.events_path).offer(events, begin, self.offset)
         for event in events:
             self._take(event)
         return bool(events)
@@ -73,6 +83,14 @@ class RunView:
         if len(self.steps) > POINTS:
             self.steps = self.steps[::2]
             self.stride *= 2
+
+    def findings(self, status: str) -> list[Finding]:
+        """What the doctor says of it: asked anew when its state changes or an alarm begins, else every few seconds while it works."""
+        ended = status in ENDED
+        now = (status, self.offset if ended else int(clock.up() / EVERY), "" if ended else alarms(self.run))
+        if self.judged[0] != now:
+            self.judged = now, diagnose(self.run)
+        return self.judged[1]
 
     @property
     def step(self) -> dict[str, Any]:
