@@ -62,6 +62,22 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     return model if "device_map" in options else model.to(device)
 
 
+def load_gguf(path: Path, task: Task, base_folder: Path, device: str = "cpu") -> Any:
+    """A GGUF file as transformers reads it, in fp32; `base_folder` says which head it is, and its shape for models whose width of heads
+    transformers does not read from the file."""
+    import torch
+    import transformers
+
+    auto, config = getattr(transformers, task.head(read_config(base_folder))), read_config(base_folder)
+    shape = (
+        {"config": transformers.AutoConfig.from_pretrained(str(base_folder), **LOCAL)}
+        if config["model_type"] == "qwen3"
+        else {}
+    )
+    model = auto.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32, **LOCAL, **shape)
+    return model.to(device).eval()
+
+
 def _trainable_later(model: Any) -> Any:
     """Keep 4-bit weights as they were read: on a CPU, bitsandbytes repacks them at the first answer in evaluation mode,
     and its layers have no gradient from then on."""
