@@ -14,6 +14,8 @@ import numpy as np
 POWER, LEVEL = 0.8, 0.05
 LARGE, REACH = 2.8016, 7.0
 """Standard errors that are found four times out of five (1.960 + 0.842); standard deviations that are looked at."""
+MANY = 20_000
+"""Rows beyond which the normal curve is as good."""
 
 
 def smallest(rows: int, disagreeing: float) -> float | None:
@@ -24,6 +26,8 @@ def smallest(rows: int, disagreeing: float) -> float | None:
 
 @lru_cache(maxsize=512)
 def _smallest(rows: int, disagreeing: float) -> float | None:
+    if rows > MANY and disagreeing:
+        return LARGE * (disagreeing / rows) ** 0.5
     if rows < 2 or not disagreeing or _power(rows, disagreeing, disagreeing) < POWER:
         return None
     low, high = 0.0, disagreeing

@@ -14,7 +14,9 @@ DRAWS, SWAPS, ANEW = 2000, 10_000, 300
 """Resamples of an interval; swaps of a test; either, where each is scored anew."""
 EFFORT = 50_000_000
 """Rows drawn in all at most; of more rows, fewer resamples."""
-SEED, PIECE, FEW, LEAST = 12345, 500, 10, 200
+SEED, FEW, LEAST = 12345, 10, 200
+PIECE = 5_000_000
+"""Numbers held in memory at once: draws × rows."""
 Given = dict[str, Any]
 
 
@@ -46,8 +48,7 @@ def drawn(count: int, draws: int, strata: Sequence[str] | None = None) -> Iterat
     """How often every row is drawn: arrays of shape (some draws, count)."""
     dice = np.random.default_rng(SEED)
     groups = [np.arange(count)] if strata is None else [np.flatnonzero(np.array(strata) == each) for each in sorted(set(strata))]  # fmt: skip
-    for start in range(0, draws, PIECE):
-        some = min(PIECE, draws - start)
+    for some in _pieces(count, draws):
         weights = np.zeros((some, count))
         for group in groups:
             places = dice.integers(0, len(group), (some, len(group))) + len(group) * np.arange(some)[:, None]
@@ -61,12 +62,17 @@ def resampled(sums: Sums, rows: Any, strata: Sequence[str] | None = None, draws:
     return np.concatenate([sums.value(weights @ rows) for weights in pieces])
 
 
+def _pieces(count: int, draws: int) -> Iterator[int]:
+    """How many resamples of so many rows are made at once."""
+    size = max(1, min(500, PIECE // max(1, count)))
+    yield from (min(size, draws - start) for start in range(0, draws, size))
+
+
 def swapped(one: Any, other: Any, draws: int) -> Iterator[tuple[Any, Any]]:
     """Totals of both models when every row's answers change sides by the toss of a coin."""
     dice, gap = np.random.default_rng(SEED), other - one
     first, both = one.sum(0), one.sum(0) + other.sum(0)
-    for start in range(0, draws, PIECE):
-        some = min(PIECE, draws - start)
+    for some in _pieces(len(one), draws):
         bits = np.unpackbits(np.frombuffer(dice.bytes(some * len(one) // 8 + 1), np.uint8))[: some * len(one)]
         totals = first + bits.reshape(some, len(one)).astype(float) @ gap
         yield totals, both - totals
