@@ -29,7 +29,13 @@ def options(verbs: Any) -> None:
     search.add_argument("id", nargs="?", default="last", metavar="ID")
     search.add_argument("--knob", action="append", default=[], metavar="path=low:high[:log]|a,b,c", dest="knobs", help="what to search; a path alone takes the range that is offered")  # fmt: skip
     search.add_argument("--trials", type=int, default=None, metavar="N", help="12 unless --hours is given")
-    search.add_argument("--hours", type=float, default=0.0, metavar="H", help="no trial begins after so many hours")
+    search.add_argument(
+        "--hours",
+        type=float,
+        default=0.0,
+        metavar="H",
+        help="trials may run for so many hours; waiting in the queue does not count",
+    )
     search.add_argument("--pruner", default="median", choices=["median", "asha", "none"])
     search.add_argument("--out", type=Path, default=None, metavar="FILE.yaml", help="promote: where the recipe goes")
     shootout.add_argument("recipe", metavar=f"RECIPE.yaml|PRESET|{'|'.join(LOOKED)}")

@@ -25,7 +25,7 @@ from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
-from workbench.engine import journal, search, search_space, searcher, supervisor, trials
+from workbench.engine import budget, journal, search, search_space, searcher, supervisor, trials
 from workbench.engine.material import gather
 from workbench.engine.search import Plan, Search
 from workbench.engine.search_space import Range
@@ -127,7 +127,78 @@ def test_the_halves_are_apart_and_together_all(workspace: Workspace, base: Recip
 
 def test_time_is_counted_while_it_searches() -> None:
     times = [("started", 0.0), ("trial", 10.0), ("started", 1000.0), ("told", 1005.0)]
-    assert searcher.spent([Event(kind, 1e6 + at) for kind, at in times]) == 15.0
+    assert budget.spent([Event(kind, 1e6 + at) for kind, at in times]) == 15.0
+
+
+class Pretended:
+    """A trial's run in a state of our choice."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+
+def test_only_hours_in_which_a_trial_runs_count_and_they_go_on_in_the_next_process(base: Recipe, begin: Callable[[Plan], searcher.Searcher], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    now = [0.0]
+    made = begin(Plan(base, (RATES,), trials=0, hours=2))
+    known(made, 1)
+    monkeypatch.setattr("workbench.engine.budget.clock.up", lambda: now[0])
+    for status, more in (("queued", True), ("running", True), ("queued", True), ("running", False)):
+        made.going = {1: (made.study.ask(), Pretended(status))}  # type: ignore[dict-item]
+        now[0] += 3600
+        made.count()
+        assert made.more() is more
+    assert made.budget.seconds == 7200
+    assert budget.used(made.search.process.events()[0]) == 7200
+
+
+def test_a_trial_that_runs_when_the_hours_are_over_is_ended_unless_it_is_the_only_one(base: Recipe, begin: Callable[[Plan], searcher.Searcher], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(supervisor, "launch_next", lambda workspace: None)
+    made = begin(Plan(base, (RATES,), trials=0, hours=1))
+    made.begin(made.ask())
+    number, (_, run) = next(iter(made.going.items()))
+    made.budget.seconds = 3601
+    made.count()
+    made.look(number)
+    assert number in made.going
+    known(made, 1)
+    made.count()
+    made.look(number)
+    assert (search.trials(made.search)[number].state, run.status, made.going) == ("pruned", "stopped", {})
+    assert not made.more()
+
+
+def test_a_trial_never_gets_shorter_rows_to_fit_into_memory(base: Recipe, begin: Callable[[Plan], searcher.Searcher]) -> None:  # fmt: skip
+    made = begin(Plan(base, (RATES,), trials=2))
+    for number, settings in enumerate(({"training.per_device_train_batch_size": 2}, {"training.per_device_train_batch_size": 1}, {"training.per_device_train_batch_size": 1, "training.gradient_checkpointing": True})):  # fmt: skip
+        run = made.make(number, base.replace(settings))
+        writer = EventWriter(run.events_path)
+        writer.write("failed", en="The memory ran out.", zh="内存不足。", field=None, cause="memory")
+        writer.close()
+        trial = made.study.ask()
+        assert made.smaller(trial, run) is (number < 2)
+        if number < 2:
+            again = made.going[trial.number][1].recipe
+            assert again.task == base.task
+            assert again != run.recipe
+
+
+def test_what_is_promoted_is_in_the_pieces_that_fitted(workspace: Workspace, base: Recipe, begin: Callable[[Plan], searcher.Searcher]) -> None:  # fmt: skip
+    made = begin(Plan(base, (RATES,), trials=1))
+    trial = made.ask()
+    RATES.suggest(trial)
+    run = made.make(0, base.replace({"training.per_device_train_batch_size": 2, "training.gradient_accumulation_steps": 2}))  # fmt: skip
+    trial.set_user_attr("run", run.id)
+    made.study.tell(trial, 0.9)
+    promoted = search.promoted(made.search).training
+    assert (promoted.per_device_train_batch_size, promoted.gradient_accumulation_steps) == (2, 2)
+    runs.remove(run)
+    assert search.promoted(made.search).training.per_device_train_batch_size == 4
+
+
+def test_the_nearest_choice_is_taken() -> None:
+    ranks = Range("method.rank", choices=(4, 8, 16))
+    assert [ranks.near(value) for value in (1, 4, 7, 32)] == [4, 4, 8, 16]
+    assert Range("training.lr_scheduler_type", choices=("linear", "cosine")).near("constant") == "linear"
 
 
 def folder(workspace: Workspace, plan: Plan) -> Search:

@@ -76,7 +76,9 @@ class Range:
     def near(self, value: Any) -> Any:
         """The value itself, or the nearest there is."""
         if self.choices:
-            return value if value in self.choices else self.choices[0]
+            if value in self.choices or not all(isinstance(each, (int, float)) for each in (value, *self.choices)):
+                return value if value in self.choices else self.choices[0]
+            return min(self.choices, key=lambda each: abs(each - value))
         inside = min(self.high, max(self.low, float(value)))
         return round(inside) if self.whole else inside
 

@@ -27,6 +27,7 @@ from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace
 from workbench.engine import search, supervisor, trials
+from workbench.engine.budget import WORKED, Budget, used
 from workbench.engine.diagnosis import diagnose
 from workbench.engine.material import gather
 from workbench.engine.rescore import rescored
@@ -73,26 +74,35 @@ class Searcher:
         return len(gather(self.workspace, self.search.plan.recipe).train)
 
     @cached_property
-    def before(self) -> float:
-        """Seconds that earlier processes searched."""
-        events = self.search.process.events()[0]
-        began = [place for place, event in enumerate(events) if event.kind == "started"]
-        return spent(events[: began[-1]] if began else [])
+    def budget(self) -> Budget:
+        """Its hours, and what of them was used."""
+        seconds = used(self.search.process.events()[0])
+        return Budget(self.search.plan.hours, seconds, told=seconds)
 
-    def work(self, began: float) -> None:
+    def work(self) -> None:
         """Until the budget is used up."""
         self.take_up()
         while True:
+            self.count()
             if self.search.process.stop_asked:
                 self.hold()
             for number in list(self.going):
                 self.look(number)
-            while len(self.going) < trials.width(self.search.plan.recipe) and self.more(began):
+            while len(self.going) < trials.width(self.search.plan.recipe) and self.more():
                 self.begin(self.ask())
             if not self.going:
-                return self.conclude(began)
+                return self.conclude()
             supervisor.launch_next(self.workspace)
             time.sleep(EVERY)
+
+    def count(self) -> None:
+        """The time that trials work; when it is used up, those that still do are ended, unless there is no other to choose yet."""
+        self.budget.look(any(run.status == "running" for _, run in self.going.values()))
+        if (seconds := self.budget.news()) is not None:
+            self.writer.write(WORKED, seconds=seconds)
+        if self.budget.over and any(each.state == "complete" for each in search.trials(self.search)):
+            for trial, _ in self.going.values():
+                trial.set_user_attr("ended", True)
 
     def take_up(self) -> None:
         """Find the trials again that ran when the process before this one ended."""
@@ -113,13 +123,12 @@ class Searcher:
         self.study.sampler = TPESampler(seed=plan.seed + count, n_startup_trials=random)
         return self.study.ask()
 
-    def more(self, began: float) -> bool:
+    def more(self) -> bool:
         """Whether the budget has room for another trial."""
         plan, told = self.search.plan, search.trials(self.search)
-        over = plan.hours and self.before + clock.up() - began >= plan.hours * 3600
         if sum(each.state == "fail" for each in told) >= HOPELESS and not any(each.state == "complete" for each in told):  # fmt: skip
             return False
-        return not (over and told) and (not plan.trials or len(told) < plan.trials)
+        return not (self.budget.over and told) and (not plan.trials or len(told) < plan.trials)
 
     def begin(self, trial: Any) -> None:
         """The trial's run, made now, or found again."""
@@ -149,7 +158,7 @@ class Searcher:
             return self.tell(trial, None, "FAIL")
         status = run.status  # before its events: what is finished has told everything
         hopeless = self.report(trial, run)
-        if "ended" in trial.user_attrs:
+        if "ended" in trial.user_attrs and status != "finished":
             supervisor.cancel(run)
             self.tell(trial, None, "PRUNED")
         elif status == "running" and hopeless:
@@ -201,9 +210,10 @@ class Searcher:
         return self.again[number] <= AGAIN
 
     def smaller(self, trial: Any, run: Run) -> bool:
-        """Memory ran out: the same trial in smaller pieces that add up to the same batch."""
+        """Memory ran out: the same trial in smaller pieces that add up to the same batch. What would change the data is no
+        way out: trials would not be alike any more."""
         found = next((each for each in diagnose(run) if each.kind == "out_of_memory" and each.changes), None)
-        if found is None or not self.once_more(trial.number):
+        if found is None or not found.changes.keys() <= set(search.PIECES) or not self.once_more(trial.number):
             return False
         made = self.make(trial.number, run.recipe.replace(found.changes))
         trial.set_user_attr("run", made.id)
@@ -214,9 +224,10 @@ class Searcher:
         """A wish to stop: the running trial saves and waits for the search to go on."""
         for _, run in self.going.values():
             supervisor.stop(run)
+        self.writer.write(WORKED, seconds=round(self.budget.seconds, 1))
         raise Stopped
 
-    def conclude(self, began: float) -> None:
+    def conclude(self) -> None:
         """The winner is scored once on rows that no trial was scored on."""
         told = search.trials(self.search)
         if not any(each.state == "complete" for each in told):
@@ -235,7 +246,7 @@ class Searcher:
                 "untouched": {name: last[name] for name in ("score", "rows", "interval")},
                 "first": next((each.score for each in told if each.number == 0), None),
                 "luck": trials.luck(str(last["metric"]), [each.score for each in told if each.score is not None], int(report.get("rows") or 0)),
-                "trials": len(told), **count, "seconds": round(self.before + clock.up() - began, 1),
+                "trials": len(told), **count, "seconds": round(self.budget.seconds, 1),
             },
         )  # fmt: skip
 
@@ -244,17 +255,6 @@ def revive(run: Run) -> None:
     """Let an interrupted run go on, unless somebody else just did."""
     with contextlib.suppress(UserError):
         supervisor.resume(run)
-
-
-def spent(events: list[Any]) -> float:
-    """Seconds between the beginnings of a search and the last words after each."""
-    begin, last, total = 0.0, 0.0, 0.0
-    for event in events:
-        if event.kind == "started":
-            total, begin = total + max(0.0, last - begin), event.time
-        if begin:
-            last = event.time
-    return total + max(0.0, last - begin)
 
 
 def main(argv: list[str]) -> int:
@@ -275,7 +275,7 @@ def guarded(searcher: Searcher) -> int:
     """The outermost edge: exactly one terminal event."""
     began, writer = clock.up(), searcher.writer
     try:
-        searcher.work(began)
+        searcher.work()
     except Stopped:
         writer.write("stopped")
         return 0

@@ -13,8 +13,9 @@ from workbench.core.run import ENDED, Run
 from workbench.engine.casebook import Finding
 from workbench.engine.diagnosis import alarms, diagnose
 from workbench.engine.trace import trace
+from workbench.ui.thin import Average, Thin
 
-POINTS = 1200
+SMOOTH = "smooth"
 EVERY = 10.0
 """Seconds between two diagnoses of a run that works: a page draws every second, and there may be many pages."""
 
@@ -25,14 +26,13 @@ class RunView:
 
     run: Run
     offset: int = 0
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    evals: list[dict[str, Any]] = field(default_factory=list)
+    curve: Thin = field(default_factory=lambda: Thin("loss", "grad_norm"))
+    held: Thin = field(default_factory=lambda: Thin("loss"))
+    average: Average = field(default_factory=Average)
     notes: list[dict[str, Any]] = field(default_factory=list)
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
     phase: str = ""
     end: Event | None = None
-    stride: int = 1
-    seen: int = 0
     since: int = 0
     """The step this worker went on from."""
     paused: dict[str, Any] | None = None
@@ -53,9 +53,9 @@ class RunView:
         facts = {**event.facts, "time": event.time}
         self.last[event.kind] = facts
         if event.kind == "step":
-            self._step(facts)
+            self.curve.add({**facts, SMOOTH: self.average.add(facts.get("loss"))})
         elif event.kind == "eval":
-            self.evals.append(facts)
+            self.held.add(facts)
         elif event.kind == "note":
             self.notes.append(facts)
         elif event.kind == "phase":
@@ -71,18 +71,20 @@ class RunView:
 
     def _back(self, step: int) -> None:
         """What came after the step a run goes on from is done again: it is not drawn twice."""
-        self.steps = [each for each in self.steps if int(each.get("step") or 0) <= step]
-        self.evals = [each for each in self.evals if int(each.get("step") or 0) <= step]
+        self.curve.back(step)
+        self.held.back(step)
         self.since = step
+        self.average.stand(self.curve.points[-1].get(SMOOTH) if len(self.curve) else None)
 
-    def _step(self, facts: dict[str, Any]) -> None:
-        """Keep at most POINTS steps: when full, every second one goes and the stride doubles."""
-        self.seen += 1
-        if self.seen % self.stride == 0:
-            self.steps.append(facts)
-        if len(self.steps) > POINTS:
-            self.steps = self.steps[::2]
-            self.stride *= 2
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """Steps as they are drawn: few, and with everything that stands out. SMOOTH is the loss averaged over all steps."""
+        return self.curve.points
+
+    @property
+    def evals(self) -> list[dict[str, Any]]:
+        """Looks at the held-out rows, the same way."""
+        return self.held.points
 
     def findings(self, status: str) -> list[Finding]:
         """What the doctor says of it: asked anew when its state changes or an alarm begins, else every few seconds while it works."""

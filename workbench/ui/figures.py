@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from workbench.core.method import METHODS
-from workbench.ui.feed import RunView
+from workbench.ui.feed import SMOOTH, RunView
 from workbench.ui.words import Words
 
 PINE, GREY, AMBER = "#0f7565", "#9a948a", "#b7791f"
@@ -36,16 +36,6 @@ def canvas(height: int = 300, **layout: Any) -> go.Figure:
     figure.update_xaxes(showgrid=False, zeroline=False, linecolor="#cfc8bb")
     figure.update_yaxes(gridcolor="rgba(154,148,138,.25)", zeroline=False)
     return figure
-
-
-def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
-    """Exponential moving average with bias correction (Kingma & Ba, 2015, section 3)."""
-    result, mean, norm = [], 0.0, 0.0
-    for value in values:
-        mean = weight * mean + (1 - weight) * value
-        norm = weight * norm + (1 - weight)
-        result.append(mean / norm)
-    return result
 
 
 def number(value: Any) -> float | None:
@@ -88,9 +78,8 @@ def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Word
         x=[step for step, _ in points], y=[loss for _, loss in points], mode="lines",
         line={"color": colour, "width": 1}, opacity=0.3, name=words("loss"), hoverinfo="skip", showlegend=alone,
     )  # fmt: skip
-    finite = [(step, loss) for step, loss in points if loss is not None]
     figure.add_scatter(
-        x=[step for step, _ in finite], y=smooth([loss for _, loss in finite]), mode="lines",
+        x=[step for step, _ in points], y=[step.get(SMOOTH) for step in view.steps if "step" in step], mode="lines",
         line={"color": colour, "width": 2.5}, name=name or words("train_loss"),
     )  # fmt: skip
     held = [(point["step"], number(point.get("loss"))) for point in view.evals if "step" in point]
