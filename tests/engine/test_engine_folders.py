@@ -114,7 +114,7 @@ def test_the_queue_says_what_is_locked_or_of_another_release(workspace: Workspac
 def test_a_right_that_is_taken_away_ends_the_run_with_the_last_good_checkpoint_named(workspace: Workspace, recipe: Make, tmp_path: Path, lock: Callable[[Path, int], None]) -> None:  # fmt: skip
     done = start_as_anybody(workspace, recipe(**{**LONG, "training__max_steps": 400}), tmp_path)
     run = Run(workspace.runs / done.stdout.strip())
-    wait(run, lambda reporter: "checkpoint" in kinds(run))
+    wait(run, lambda: "checkpoint" in kinds(run))
     lock(run.checkpoints, 0o555)
     assert wait(run) == "failed"
     said = str(run.events()[0][-1].get("en"))
@@ -123,7 +123,7 @@ def test_a_right_that_is_taken_away_ends_the_run_with_the_last_good_checkpoint_n
     assert checkpoint.wrong_with(kept, checkpoint.read_json(kept / checkpoint.MANIFEST)["of"]) is None
     run.checkpoints.chmod(0o755)
     supervisor.resume(run)
-    wait(run, lambda reporter: "resumed" in kinds(run))
+    wait(run, lambda: "resumed" in kinds(run))
     assert next(each for each in run.events()[0] if each.kind == "resumed").get("step") == int(kept.name[5:])
     supervisor.cancel(run)
 

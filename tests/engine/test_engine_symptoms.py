@@ -17,8 +17,8 @@ from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run, all_runs, create
 from workbench.core.workspace import Workspace
 from workbench.engine import supervisor
+from workbench.engine.casebook import Evidence, Finding
 from workbench.engine.diagnosis import CAUSES, diagnose
-from workbench.engine.evidence import Evidence, Finding
 from workbench.ui import healing
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed

@@ -28,7 +28,7 @@ Make = Callable[..., Recipe]
 pytestmark = [QUIET, pytest.mark.slow]
 CODES = {"ENOSPC": errno.ENOSPC, "EDQUOT": errno.EDQUOT, "EIO": errno.EIO}
 SHORT = {"training__max_steps": 4, "training__save_steps": 2, "training__eval_steps": 2, "evaluation__baseline": False, "training__keep_best": True}  # fmt: skip
-FEW = 6
+FEW = 4
 """Writes that fail in the quick set, evenly spread over all of a run."""
 
 

@@ -143,7 +143,7 @@ def test_two_pages_on_one_workspace_start_each_run_once_and_show_the_same(worksp
 
 @pytest.mark.slow
 def test_a_page_does_not_grow_with_runs(workspace: Workspace, serve: Callable[..., Server]) -> None:
-    soaked(workspace, serve, 15)
+    soaked(workspace, serve, 10)
 
 
 @pytest.mark.long
