@@ -62,7 +62,7 @@ def wire(page: Page, parts: dict[str, Any], picture: tuple[Any, list[Any]]) -> N
     parts["task"].input(lambda task, path: _role_fields(page, task, path), [parts["task"], upload], fields)
     saving = parts["save"].click(
         partial(_save, page), [upload, parts["name"], parts["task"], parts["later"], page.pulse, *fields],
-        [said, parts["stop"], upload, *waiting, page.pulse], show_progress="hidden",
+        [said, parts["stop"], upload, *waiting, parts["chosen"], page.pulse], show_progress="hidden",
     )  # fmt: skip
     saving.then(None, None, None, js=SEEN)
     parts["stop"].click(
@@ -230,7 +230,7 @@ def _refused(page: Page, found: Any) -> str:
 
 def _save(page: Page, path: str | None, name: str, task: str, later: bool, *rest: Any) -> Iterator[list[Any]]:
     """Check the confirmed roles and save, telling how far it is; the dataset is chosen for the next run at once."""
-    words, hidden, (pulse, *columns), same = page.words, gr.update(visible=False), rest, [gr.skip()] * 4
+    words, hidden, (pulse, *columns), same = page.words, gr.update(visible=False), rest, [gr.skip()] * 5
     try:
         if not path:
             raise UserError("Choose a file first.", "请先选择文件。")
@@ -255,7 +255,11 @@ def _save(page: Page, path: str | None, name: str, task: str, later: bool, *rest
     told += left_out(words, made) + "".join(hint(words.say(warning)) for warning in made.warnings)
     kept = made.dataset.folder / intake.REFUSED
     file = gr.update(value=str(_copied(kept, made.dataset.name)), visible=True) if kept.is_file() else hidden
-    yield [told, hidden, None, *_waits(False)[:2], file, pulse + 1]
+    names = list(dict.fromkeys(item.name for item in library.all_datasets(page.workspace)))
+    shown = gr.update(
+        choices=names, value=made.dataset.name
+    )  # with the note: what is pressed next is about this dataset
+    yield [told, hidden, None, *_waits(False)[:2], file, shown, pulse + 1]
 
 
 def left_out(words: Words, made: intake.Imported) -> str:
