@@ -104,7 +104,7 @@ def test_votes_are_blind_kept_at_once_and_told_afterwards(visit: Callable[..., A
     pair = page.locator("#arena-pair")
     assert "base" not in pair.inner_text()
     left = pair.locator(".side").first.inner_text()
-    page.locator("h1").first.click()
+    page.locator("#page-evaluate h1").click()
     page.keyboard.press("1")
     page.locator("#arena-next").wait_for(state="visible")
     (vote,) = contest.votes()
