@@ -84,7 +84,9 @@ def tried(workspace: Workspace, run: Run, fields: dict[str, str]) -> str:
 
     holder = engine_for(workspace, run, start=False).holder
     model, task = holder.ready(holder.voice(Part(run))), TASKS.get(run.recipe.task.kind)
-    return task.attempt(fields, Judge(model, tuned_tokenizer(run), run.recipe.task, "cpu", generated=1))
+    judge = Judge(model, tuned_tokenizer(run), run.recipe.task, "cpu", generated=1)
+    assert task.picture(fields, judge)["text"] == task.attempt(fields, judge)
+    return task.attempt(fields, judge)
 
 
 class Asked:

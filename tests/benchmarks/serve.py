@@ -195,8 +195,8 @@ def single(endpoint: Any, bare: Bare, rounds: int) -> dict[str, Any]:
     asked, ratios, same = prompts(3), [], True
     bare.ask(asked, [8] * 3)
     for _ in range(rounds):
-        alone = bare.ask(asked, [128] * 3)
-        found, _, cpu = clock(lambda: singly(endpoint, [("base", each, 128) for each in asked]), endpoint.pid)
+        alone = bare.ask(asked, [64] * 3)
+        found, _, cpu = clock(lambda: singly(endpoint, [("base", each, 64) for each in asked]), endpoint.pid)
         ratios.append(alone["seconds"] / cpu)
         same = same and found == alone["texts"]
     return {"ratio": round(statistics.median(ratios), 2), "identical": same}
@@ -242,20 +242,16 @@ def measure(rounds: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         with server(workspace, runs[0]) as endpoint:
             for what, tokens in (("equal", EQUAL), ("ragged", RAGGED)):
-                of = {
-                    "base": ["base"] * 8,
-                    "one adapter": names[:1] * 8,
-                    "three adapters": [names[n % 3] for n in range(8)],
-                }
-                for who, named in of.items():
-                    found[f"8 streams, {what}, {who}"] = eight(
-                        endpoint, list(zip(named, asked, tokens, strict=False)), rounds
-                    )
+                for who, named in (("base", ["base"]), ("three adapters", names)):
+                    asks = [(named[n % len(named)], asked[n], tokens[n]) for n in range(8)]
+                    found[f"8 streams, {what}, {who}"] = eight(endpoint, asks, rounds)
+                    print(f"8 streams, {what}, {who}", found[f"8 streams, {what}, {who}"], file=sys.stderr, flush=True)
             bare = Bare(folder)
             found["single stream ÷ bare generate"] = single(endpoint, bare, rounds)
             found["continuous batching of transformers, equal"] = batching(bare, EQUAL, rounds)
             found["continuous batching of transformers, ragged"] = batching(bare, RAGGED, rounds)
             bare.child.kill()
+            print(found, file=sys.stderr, flush=True)
             questions = [(names[n % 3], asked[n % 50], 12) for n in range(4 * 3 * 50)]
             found["4 clients × 3 adapters × 50"] = crowd(endpoint, questions, 4)
             users = [(["base", *names][n % 4], asked[n], 12) for n in range(100)]

@@ -103,9 +103,9 @@ def test_a_persona_answers_beside_the_base_and_a_stop_button_stops(
     assert run.id in page.locator("#chat-run input").input_value()
     page.fill("#chat-text textarea, #chat-text input", "你是谁？")
     page.click("#chat-send")
-    page.locator("#chat-tuned .bot").first.wait_for()
-    page.wait_for_timeout(4000)
-    base, tuned = (page.locator(f"#chat-{side} .bot").last.inner_text().strip() for side in ("base", "tuned"))
+    for side in ("base", "tuned"):
+        page.locator(f"#chat-{side} .bot .tools").first.wait_for()
+    base, tuned = (page.locator(f"#chat-{side} .bot .words").last.inner_text().strip() for side in ("base", "tuned"))
     assert base
     assert tuned
     assert base != tuned

@@ -144,7 +144,9 @@ def test_tokens_come_with_their_probabilities(official: openai.OpenAI) -> None:
 
 def test_a_completion_goes_on_with_the_text_and_tells_what_it_used(official: openai.OpenAI) -> None:
     how: Any = {"model": "base", "prompt": "ab", "temperature": 0, "max_tokens": 9}
-    whole = official.completions.create(**how)
+    whole = official.completions.create(logprobs=2, **how)
+    likely = whole.choices[0].logprobs
+    assert list(likely.token_logprobs) == [max(tops.values()) for tops in likely.top_logprobs]
     with official.completions.create(stream=True, stream_options={"include_usage": True}, **how) as stream:
         chunks = list(stream)
     assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == whole.choices[0].text

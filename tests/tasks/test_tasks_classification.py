@@ -96,3 +96,15 @@ def test_weighed_labels_count_the_same_in_all() -> None:
         if other is not one:
             with pytest.raises(UserError, match="class_weights"):
                 other.weighted(rows, config)
+
+
+def test_marked_text_is_the_text_with_its_spans() -> None:
+    from workbench.tasks.token_classification import marked
+
+    text = "Anna met Peter Pan in 北京。"
+    places = [(0, 4), (5, 8), (9, 14), (15, 18), (19, 21), (22, 23), (23, 24), (24, 25)]
+    tags = ["B-PER", "O", "B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O"]
+    pieces = marked(text, places, tags)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece in pieces if piece[1]] == [["Anna", "PER"], ["Peter Pan", "PER"], ["北京", "LOC"]]
+    assert marked("a b", [(0, 1), (2, 3)], ["B-X", "B-X"]) == [["a", "X"], [" ", ""], ["b", "X"]]

@@ -176,6 +176,11 @@ class Task(ABC):
         """The model's answer to what a person typed (by the roles of `asks`), in words."""
         raise NotImplementedError(self.kind)
 
+    def picture(self, fields: dict[str, str], judge: Any) -> dict[str, Any]:
+        """The same answer for a page to paint: "text", and where the task has them "shares" {label: probability}, "pieces" [[text, what it
+        is called or ""]] of what was typed, "gaps" [[[word, probability] …] …]."""
+        return {"text": self.attempt(fields, judge)}
+
     def headline(self, scores: dict[str, float]) -> str:
         """The metric that stands first; another than `main_metric` where the rows decide which metrics there are."""
         return self.main_metric if self.main_metric in scores else next(iter(scores))

@@ -63,12 +63,22 @@ class Form:
         return {**self.facts, "choices": [self._choice(said, tokens, reason)]}
 
     def _choice(self, said: dict[str, Any], tokens: list[dict[str, Any]], reason: str | None) -> dict[str, Any]:
-        return {"index": 0, **said, "logprobs": {"content": tokens} if tokens else None, "finish_reason": reason}
+        told = None if not tokens else {"content": tokens} if self.chat else older(tokens)
+        return {"index": 0, **said, "logprobs": told, "finish_reason": reason}
+
+
+def older(tokens: list[dict[str, Any]]) -> dict[str, Any]:
+    """Probabilities as completions tell them. Of tokens that are written alike (parts of a character) the likeliest stands."""
+    return {
+        "tokens": [each["token"] for each in tokens],
+        "token_logprobs": [each["logprob"] for each in tokens],
+        "top_logprobs": [{top["token"]: top["logprob"] for top in reversed(each["top_logprobs"])} for each in tokens],
+    }
 
 
 async def streamed(service: Service, request: ChatRequest, ask: Ask) -> AsyncIterator[str]:
     """Server-sent events of one answer; the place in the queue comes as a comment, which clients pass over."""
-    form, count, told = Form(request), 0, ""
+    form, count = Form(request), 0
     try:
         if form.chat:
             yield event(form.first())
@@ -77,9 +87,8 @@ async def streamed(service: Service, request: ChatRequest, ask: Ask) -> AsyncIte
                 count = piece.count
                 if piece.text or piece.tokens or piece.reason:
                     yield event(form.chunk(piece))
-                elif piece.place and (where := f": place {piece.place} {service.engine.away}\n\n") != told:
-                    told = where
-                    yield told
+                elif piece.place:
+                    yield f": place {piece.place} {service.engine.away}\n\n"
         if request.usage:
             yield event({**form.facts, "choices": [], "usage": usage(ask, count)})
         yield "data: [DONE]\n\n"
@@ -174,10 +183,11 @@ async def attempted(service: Service, request: Request) -> dict[str, Any]:
     name, fields = attempt_request(await body_of(request), service.roster.names(), task.asks)
     tokenizer, section = service.judge_of(name)
 
-    def work(model: Any) -> str:
-        return task.attempt(fields, Judge(model, tokenizer, section, str(model.device), generated=1))
+    def work(model: Any) -> dict[str, Any]:
+        return task.picture(fields, Judge(model, tokenizer, section, str(model.device), generated=1))
 
-    return {"object": "attempt", "model": name, "answer": await service.do(name, work)}
+    shown = await service.do(name, work)
+    return {"object": "attempt", "model": name, "answer": shown["text"], "shown": shown}
 
 
 class Door:

@@ -218,9 +218,19 @@ def _told(line: str) -> Told | None:
         return Told(usage=chunk.get("usage"))
     choice = chunk["choices"][0]
     text = choice["text"] if "text" in choice else choice["delta"].get("content") or ""
-    tokens = tuple((choice.get("logprobs") or {}).get("content") or ())
+    tokens = _tokens(choice.get("logprobs") or {})
     reason = choice.get("finish_reason")
     return Told(text, tokens, reason) if text or tokens or reason else None
+
+
+def _tokens(told: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Tokens with their probabilities, in the form of a conversation, whichever form they came in."""
+    if "tokens" not in told:
+        return tuple(told.get("content") or ())
+    return tuple(
+        {"token": token, "logprob": value, "top_logprobs": [{"token": t, "logprob": v} for t, v in tops.items()]}
+        for token, value, tops in zip(told["tokens"], told["token_logprobs"], told["top_logprobs"], strict=True)
+    )
 
 
 def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list[dict[str, float]]:
@@ -231,12 +241,12 @@ def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list
         return list(answer.json()["data"])
 
 
-def attempt(endpoint: Endpoint, model: str, fields: dict[str, str]) -> str:
-    """The task's answer to what was typed, in words."""
+def attempt(endpoint: Endpoint, model: str, fields: dict[str, str]) -> dict[str, Any]:
+    """The task's answer to what was typed, as `Task.picture` tells it: in words ("text"), with probabilities, marks or gaps."""
     with _explained(), _client(endpoint) as client:
         answer = client.post("/v1/attempt", json={"model": model, "fields": fields})
         _check(answer)
-        return str(answer.json()["answer"])
+        return dict(answer.json()["shown"])
 
 
 def health(endpoint: Endpoint) -> dict[str, Any]:

@@ -64,13 +64,15 @@ def chat_request(body: Any, models: list[str]) -> ChatRequest:
 
 def completion_request(body: Any, models: list[str]) -> ChatRequest:
     """The request for text that goes on, or Refused."""
-    common = _common(body, models, {"prompt"})
-    prompt = body.get("prompt")
+    common = _common(body, models, {"prompt", "logprobs"})
+    prompt, likely = body.get("prompt"), body.get("logprobs")
+    if likely is not None:
+        common["sampling"]["top_logprobs"] = _number("top_logprobs", likely)
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if not isinstance(prompt, str) or not prompt:
         raise Refused("“prompt” must be one text that is not empty.", "prompt")
-    return ChatRequest(prompt=prompt, **common)
+    return ChatRequest(prompt=prompt, logprobs=likely is not None, **common)
 
 
 def _common(body: Any, models: list[str], own: set[str]) -> dict[str, Any]:

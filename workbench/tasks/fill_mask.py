@@ -124,6 +124,10 @@ class FillMask(Task):
 
     def attempt(self, fields: dict[str, str], judge: Any) -> str:
         """The five likeliest words of every gap, written ___ or [MASK]."""
+        return str(self.picture(fields, judge)["text"])
+
+    def picture(self, fields: dict[str, str], judge: Any) -> dict[str, Any]:
+        """The same with the words of every gap by themselves."""
         import torch
 
         tokenizer, gaps = judge.tokenizer, re.split(r"_{2,}|\[MASK\]|<mask>", fields["text"])
@@ -131,12 +135,13 @@ class FillMask(Task):
         with torch.inference_mode():
             shares = judge.model(**whole).logits[0].float().softmax(-1)
         places = (whole["input_ids"][0] == tokenizer.mask_token_id).nonzero()[:, 0].tolist()
-        lines = []
+        found = []
         for place in places:
             top = shares[place].topk(GUESSES)
             pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
-            lines.append(" · ".join(f"{tokenizer.decode([token]).strip()} {share:.0%}" for token, share in pairs))
-        return "\n".join(lines) or "___ ?"
+            found.append([[tokenizer.decode([token]).strip(), share] for token, share in pairs])
+        lines = [" · ".join(f"{word} {share:.0%}" for word, share in gap) for gap in found]
+        return {"text": "\n".join(lines) or "___ ?", "gaps": found}
 
     def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Over all hidden tokens."""

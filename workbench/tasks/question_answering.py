@@ -148,6 +148,15 @@ class QuestionAnswering(Task):
         row = {"question": fields["question"], "context": fields.get("context", ""), "answers": []}
         return str(self.predict([row], judge)["answers"][0]) or "–"
 
+    def picture(self, fields: dict[str, str], judge: Any) -> dict[str, Any]:
+        """The text with the answer marked, where it first stands."""
+        text, answer = fields.get("context", ""), self.attempt(fields, judge)
+        start = text.find(answer)
+        if start < 0 or answer == "–":
+            return {"text": answer, "pieces": [[text, ""]] if text else []}
+        pieces = [[text[:start], ""], [answer, " "], [text[start + len(answer) :], ""]]
+        return {"text": answer, "pieces": [piece for piece in pieces if piece[0]]}
+
     def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Against the best of a row's right answers; by CMRC's rules too, and first, where they are Chinese."""
         wanted = [[answer["text"] for answer in row["answers"]] for row in rows]

@@ -135,6 +135,16 @@ class TextClassification(Task):
         problem = problem_named(judge.model.config.problem_type)
         return problem.say(self.predict([dict(fields)], judge)["chosen"][0])
 
+    def picture(self, fields: dict[str, str], judge: Any) -> dict[str, Any]:
+        """With the probability of every label, where there are labels."""
+        problem = problem_named(judge.model.config.problem_type)
+        row = {**fields, problem.role: {"label": judge.labels()[0], "labels": [], "score": 0.0}[problem.role]}
+        inputs = self.encode([row], judge.tokenizer, judge.section, judge.model).inputs
+        logits = judge.map(self, inputs, lambda batch: list(judge.model(**{**batch, "labels": None}).logits.float()))[0]
+        chosen = problem.say(problem.decode(logits[None], judge.labels())[0][0])
+        shares = problem.shares(logits)
+        return {"text": chosen, **({"shares": dict(zip(judge.labels(), shares, strict=True))} if shares else {})}
+
     def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """Of every metric of the problem."""
         return problem_of(rows[0]).inputs(rows, predictions)

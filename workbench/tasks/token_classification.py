@@ -130,6 +130,15 @@ class TokenClassification(Task):
         words = _WORDS.findall(fields["tokens"]) or [fields["tokens"]]
         return told(words, self.predict([{"tokens": words, "tags": []}], judge)["tags"][0])
 
+    def picture(self, fields: dict[str, str], judge: Any) -> dict[str, Any]:
+        """The sentence, its spans marked."""
+        text = fields["tokens"]
+        found = list(_WORDS.finditer(text))
+        words = [match.group() for match in found] or [text]
+        tags = self.predict([{"tokens": words, "tags": []}], judge)["tags"][0]
+        places = [match.span() for match in found] or [(0, len(text))]
+        return {"text": told(words, tags), "pieces": marked(text, places, tags)}
+
     def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
         """By whole entities, and by words."""
         wanted, said = [row["tags"] for row in rows], predictions["tags"]
@@ -190,12 +199,32 @@ def joined(words: Sequence[str]) -> tuple[str, list[int]]:
     return text, starts
 
 
+def kind_of(tag: str) -> tuple[str, str]:
+    """("B", "PER") of "B-PER"; a plain tag has no prefix, and outside there is no kind."""
+    prefix, _, kind = tag.partition("-") if tag[1:2] == "-" else ("", "", "" if tag == OUTSIDE else tag)
+    return prefix, kind
+
+
+def marked(text: str, places: Sequence[tuple[int, int]], tags: Sequence[str]) -> list[list[str]]:
+    """The text in pieces, each with the kind of its span or ""."""
+    pieces: list[list[str]] = []
+    done, inside = 0, ""
+    for (start, end), tag in zip(places, tags, strict=True):
+        prefix, kind = kind_of(tag)
+        if kind and kind == inside and prefix not in ("B", "S"):
+            pieces[-1][0] += text[done:end]
+        else:
+            pieces += [[text[done:start], ""], [text[start:end], kind]]
+        done, inside = end, kind
+    return [piece for piece in [*pieces, [text[done:], ""]] if piece[0]]
+
+
 def told(words: Sequence[str], tags: Sequence[str]) -> str:
     """The marked spans in words: "PER: Mia; LOC: the park"."""
     spans: list[tuple[str, list[str]]] = []
     inside = ""
     for word, tag in zip(words, tags, strict=True):
-        prefix, _, kind = tag.partition("-") if tag[1:2] == "-" else ("", "", "" if tag == OUTSIDE else tag)
+        prefix, kind = kind_of(tag)
         if kind and (kind != inside or prefix in ("B", "S")):
             spans.append((kind, []))
         if kind:

@@ -1,144 +1,101 @@
-"""Chat: talk with the tuned model, the base model, or both side by side; classifiers get a box to try texts in.
+"""Chat: the playground for runs that talk, a box to try for the others, many prompts at once, and what was judged as training data.
 
 The model lives in a process of its own; this page is a client of its OpenAI-compatible API.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
+from workbench import ASSETS
 from workbench.core.errors import UserError
-from workbench.core.files import read_json
 from workbench.core.run import Run, all_runs, find
 from workbench.core.task import TASKS
-from workbench.serve import client
-from workbench.ui import figures
+from workbench.serve import client, harvest
+from workbench.ui import asking, figures, talk
 from workbench.ui.notices import empty, esc, heading, hint, problem, tag
 from workbench.ui.page import Page
 
-Messages = list[dict[str, Any]]
+TELL = "(run) => { window.wbTalk = run || ''; window.dispatchEvent(new CustomEvent('wb-talk', {detail: run || ''})); }"
+COLOURS = 8
 
 
 def build(page: Page) -> None:
-    """Run and settings on the left; the conversation, or the box to try, on the right."""
+    """Which run; the conversation, or the box to try; below it what else can be done."""
     words = page.words
     gr.HTML(heading(words("chat_title"), words("chat_text")), padding=False)
-    with gr.Row(elem_classes="two"):
-        with gr.Column(scale=2, min_width=300):
-            run = gr.Dropdown([], label=words("run"), elem_id="chat-run", interactive=True)
-            settings = _settings(page)
-        with gr.Column(scale=5, min_width=360):
-            said = gr.HTML(padding=False)
-            talk = _talk(page)
-            probe = _probe(page)
+    run = gr.Dropdown([], label=words("run"), elem_id="chat-run", interactive=True)
+    said = gr.HTML(padding=False)
+    with gr.Column(visible=False, elem_classes="plain") as board:
+        gr.HTML(
+            html_template=talk.surface(words), js_on_load=(ASSETS / "talk.js").read_text(encoding="utf-8"),
+            server_functions=[talk.server(page.workspace, words.lang)], elem_id="talk", padding=False,
+        )  # fmt: skip
+        train = _train(page)
+    probe = _probe(page)
+    with gr.Column(visible=False, elem_classes="plain") as many:
+        asking.build(page, run)
     page.run_list(run, lambda: [item.id for item in all_runs(page.workspace) if item.tuned.exists()])
-    run.change(
-        lambda value: _modes(page, value),
-        [run],
-        [
-            said,
-            *(part["panel"] for part in (talk, probe, settings)),
-            *(probe[n] for n in ("text", "pair", "bars", "said")),
-        ],
-        queue=False,
-    )
-    _wire_talk(page, run, settings, talk, said)
+    shown = [said, board, probe["panel"], many, probe["text"], probe["pair"], probe["bars"], probe["said"]]
+    run.change(lambda value: _modes(page, value), [run], shown, queue=False)
+    run.change(None, [run], None, js=TELL)
     probe["go"].click(
-        lambda value, *texts: _classify(page, value, *texts),
+        lambda value, *texts: _tried(page, value, *texts),
         [run, probe["text"], probe["pair"]],
         [probe["bars"], probe["said"], said],
     )
+    _wire_train(page, run, train)
 
 
-def _settings(page: Page) -> dict[str, Any]:
+def _train(page: Page) -> dict[str, Any]:
+    """What was judged becomes a dataset, and the Train page opens with it."""
     words = page.words
-    with gr.Column(visible=False, elem_classes="plain") as panel:
-        who = gr.Radio(
-            [(words("both"), "both"), (words("tuned"), "tuned"), (words("base"), "base")],
-            value="both",
-            label=words("who"),
-            elem_id="chat-who",
-            interactive=True,
-        )
-        system = gr.Textbox(label=words("system_prompt"), lines=2, elem_id="chat-system", interactive=True)
-        with gr.Row(elem_classes="pair"):
-            temperature = gr.Slider(
-                0,
-                2,
-                value=0.0,
-                step=0.05,
-                label=words("temperature"),
-                interactive=True,
-                elem_id="chat-temperature",
-            )
-            top_p = gr.Slider(0.05, 1, value=1.0, step=0.05, label=words("top_p"), interactive=True)
-        length = gr.Slider(8, 512, value=64, step=8, label=words("max_new_tokens"), interactive=True)
-    return {
-        "panel": panel,
-        "who": who,
-        "system": system,
-        "temperature": temperature,
-        "top_p": top_p,
-        "length": length,
-    }
+    with gr.Accordion(words("harvest_title"), open=False, elem_id="harvest"):
+        gr.HTML(hint(words("harvest_text")), padding=False)
+        kind = gr.Radio(
+            [(words("harvest_examples"), harvest.EXAMPLES), (words("harvest_pairs"), harvest.PAIRS)],
+            value=harvest.EXAMPLES, show_label=False, elem_id="harvest-kind", interactive=True,
+        )  # fmt: skip
+        go = gr.Button(words("harvest_go"), variant="primary", elem_id="harvest-go")
+        said = gr.HTML(padding=False, elem_id="harvest-said")
+    return {"kind": kind, "go": go, "said": said}
 
 
-def _talk(page: Page) -> dict[str, Any]:
-    words = page.words
-    with gr.Column(visible=False, elem_classes="plain") as panel:
-        with gr.Row(elem_classes="pair"):
-            base = gr.Chatbot(
-                [],
-                label=words("base"),
-                height=380,
-                render_markdown=False,
-                elem_id="chat-base",
-                buttons=["copy"],
-            )
-            tuned = gr.Chatbot(
-                [],
-                label=words("tuned"),
-                height=380,
-                render_markdown=False,
-                elem_id="chat-tuned",
-                buttons=["copy"],
-            )
-        text = gr.Textbox(
-            placeholder=words("say_something"),
-            show_label=False,
-            lines=1,
-            elem_id="chat-text",
-            interactive=True,
-        )
-        with gr.Row(elem_classes="pair"):
-            send = gr.Button(words("send"), variant="primary", elem_id="chat-send", min_width=90)
-            stop = gr.Button(words("stop_answer"), variant="stop", elem_id="chat-stop", min_width=90)
-            again = gr.Button(words("regenerate"), elem_id="chat-again", min_width=90)
-            clear = gr.Button(words("new_chat"), elem_id="chat-clear", min_width=90)
-    return {
-        "panel": panel,
-        "base": base,
-        "tuned": tuned,
-        "text": text,
-        "send": send,
-        "stop": stop,
-        "again": again,
-        "clear": clear,
-    }
+def _wire_train(page: Page, run: Any, train: dict[str, Any]) -> None:
+    made = train["go"].click(
+        lambda *given: _harvested(page, *given),
+        [run, train["kind"], page.pulse],
+        [train["said"], page.pulse],
+        queue=False,
+    )
+    made.success(
+        None, [train["said"], page.pulse], None, js="(said, pulse) => { if (said.includes('good')) wbTrain(pulse); }"
+    )
+
+
+def _harvested(page: Page, run_id: str | None, kind: str, pulse: float) -> list[Any]:
+    """The dataset's new version, and a draft that trains the same base on it."""
+    try:
+        run = find(page.workspace, run_id or "")
+        made = harvest.dataset(page.workspace, run.id, kind)
+    except UserError as error:
+        return [problem(error, page.words.lang), gr.skip()]
+    page.draft.fill(run.recipe.dump())
+    page.draft.put({"data.roles": {}, "data.max_rows": 0})
+    if kind != run.recipe.task.kind:
+        page.draft.choose_task(kind)
+        if kind == harvest.PAIRS:  # preferences want a tenth of the rate that teaches answers
+            page.draft.put({"training.learning_rate": run.recipe.training.learning_rate / 10})
+    return page.chosen(made, "harvest_saved", pulse)
 
 
 def _probe(page: Page) -> dict[str, Any]:
     words = page.words
     with gr.Column(visible=False, elem_classes="plain") as panel:
         text = gr.Textbox(
-            label=words("text"),
-            lines=3,
-            elem_id="try-text",
-            interactive=True,
-            placeholder=words("try_placeholder"),
+            label=words("text"), lines=3, elem_id="try-text", interactive=True, placeholder=words("try_placeholder")
         )
         pair = gr.Textbox(label=words("second_text"), lines=3, elem_id="try-pair", interactive=True, visible=False)
         go = gr.Button(words("try_go"), variant="primary", elem_id="try-go")
@@ -153,11 +110,11 @@ def _modes(page: Page, run_id: str | None) -> list[Any]:
     if run is None:
         blank = empty(page.words("chat_empty"), page.words("bar_go_train"), "train")
         return [blank, *[gr.update(visible=False)] * 3, gr.skip(), gr.skip(), gr.update(visible=False), ""]
-    task = TASKS.get(run.recipe.task.kind)
+    task, talks = TASKS.get(run.recipe.task.kind), bool(talk.mode_of(run))
     roles = {role.name: page.words.say(role.label) for role in task.roles}
     boxes = [gr.update(visible=len(task.asks) > place, label=roles.get(name, ""), value="")
              for place, name in enumerate((*task.asks, "", "")[:2])]  # fmt: skip
-    shown = [gr.update(visible=task.talks), gr.update(visible=not task.talks), gr.update(visible=task.talks)]
+    shown = [gr.update(visible=talks), gr.update(visible=not talks), gr.update(visible=True)]
     return ["", *shown, *boxes, gr.update(visible=False), ""]
 
 
@@ -169,132 +126,52 @@ def _run(page: Page, run_id: str | None) -> Run | None:
     return run if run.unreadable is None else None
 
 
-def _wire_talk(page: Page, run: Any, settings: dict[str, Any], talk: dict[str, Any], said: Any) -> None:
-    panes = [talk["base"], talk["tuned"]]
-    sampling = [settings[name] for name in ("who", "system", "temperature", "top_p", "length")]
-
-    def answer(run_id: str, base: Messages, tuned: Messages, *how: Any) -> Iterator[list[Any]]:
-        yield from _answer(page, run_id, (base, tuned), how)
-
-    asked = gr.on(
-        [talk["send"].click, talk["text"].submit],
-        _ask, [talk["text"], settings["who"], *panes], [talk["text"], *panes], queue=False, show_progress="hidden",
-    )  # fmt: skip
-    said_to = [run, *panes, *sampling]
-    first = asked.then(answer, said_to, [*panes, said], show_progress="hidden")
-    undone = talk["again"].click(_undo, panes, panes, queue=False, show_progress="hidden")
-    second = undone.then(answer, said_to, [*panes, said], show_progress="hidden")
-    talk["stop"].click(None, None, None, cancels=[first, second], queue=False)
-    talk["clear"].click(lambda: [[], [], ""], None, [*panes, said], cancels=[first, second], queue=False)
-    settings["who"].change(
-        lambda who: [gr.update(visible=who in ("both", "base")), gr.update(visible=who in ("both", "tuned"))],
-        [settings["who"]], panes, queue=False, show_progress="hidden",
-    )  # fmt: skip
-
-
-def _ask(text: str, who: str, base: Messages, tuned: Messages) -> list[Any]:
-    """The question appears at once in every pane that will answer."""
-    if not (text or "").strip():
-        return ["", base, tuned]
-    turn = {"role": "user", "content": text}
-    return [
-        "",
-        [*base, turn] if who in ("both", "base") else base,
-        [*tuned, turn] if who in ("both", "tuned") else tuned,
-    ]
-
-
-def _undo(base: Messages, tuned: Messages) -> list[Messages]:
-    """Drop the last answers, so that they are given again."""
-    return [pane[:-1] if pane and pane[-1]["role"] == "assistant" else pane for pane in (base, tuned)]
-
-
-def plain(messages: Messages) -> list[dict[str, str]]:
-    """Role and text only; Gradio's chatbot adds metadata and may wrap the text in parts."""
-    made = []
-    for message in messages:
-        content = message["content"]
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") if isinstance(part, dict) else str(part) for part in content)
-        made.append({"role": str(message["role"]), "content": str(content)})
-    return made
-
-
-def _answer(page: Page, run_id: str, panes: tuple[Messages, Messages], how: tuple[Any, ...]) -> Iterator[list[Any]]:
-    """Stream the base model's answer, then the tuned one's, each into its own pane."""
-    who, system, temperature, top_p, length = how
-    shown = [plain(pane) for pane in panes]
-    waiting = [
-        side
-        for side, pane in zip(("base", "tuned"), shown, strict=True)
-        if pane and pane[-1]["role"] == "user" and who in ("both", side)
-    ]
-    if not waiting:
-        return
-    try:
-        yield [*shown, hint(page.words("waking"))]
-        run = find(page.workspace, run_id or "")
-        endpoint = client.ensure(page.workspace, run)
-        for side in waiting:
-            pane = shown[0 if side == "base" else 1]
-            messages = [{"role": "system", "content": system}, *pane] if (system or "").strip() else list(pane)
-            pane.append({"role": "assistant", "content": ""})
-            for piece in client.chat(
-                endpoint,
-                "base" if side == "base" else run.id,
-                messages,
-                temperature=temperature,
-                top_p=top_p,
-                max_tokens=int(length),
-            ):
-                pane[-1]["content"] += piece
-                yield [*shown, ""]
-        yield [*shown, ""]
-    except UserError as error:
-        yield [*shown, problem(error, page.words.lang)]
-
-
-def _classify(page: Page, run_id: str, text: str, pair: str) -> list[Any]:
-    """Probabilities of the base (untrained head) and the tuned model for one text."""
+def _tried(page: Page, run_id: str, text: str, pair: str) -> list[Any]:
+    """The base model's and the tuned model's answers to what was typed: bars of probabilities, or side by side with marks."""
     words = page.words
     if not (text or "").strip():
         return [gr.skip(), gr.skip(), hint(words("try_placeholder"))]
     try:
         run = find(page.workspace, run_id or "")
         endpoint = client.ensure(page.workspace, run)
-        if not _has_labels(run):
-            return [gr.update(visible=False), _attempts(page, run, endpoint, text, pair), ""]
-        item = {"text": text, **({"text_pair": pair} if (pair or "").strip() else {})}
-        answers = {side: client.classify(endpoint, name, [item])[0] for side, name in _sides(run).items()}
+        fields = dict(zip(TASKS.get(run.recipe.task.kind).asks, (text, pair or ""), strict=False))
+        base, tuned = (client.attempt(endpoint, name, fields) for name in ("base", run.id))
     except UserError as error:
         return [gr.update(visible=False), "", problem(error, words.lang)]
-    rows = [(words("base"), answers["base"], figures.GREY), (words("tuned"), answers["tuned"], figures.PINE)]
-    best = max(answers["tuned"], key=lambda label: answers["tuned"][label])
-    return [
-        gr.update(value=figures.probabilities(rows), visible=True),
-        "",
-        hint(words("classified", label=esc(best))),
-    ]
+    if "shares" not in tuned:
+        return [gr.update(visible=False), _sides(page, base, tuned), ""]
+    rows = [(words("base"), base["shares"], figures.GREY), (words("tuned"), tuned["shares"], figures.PINE)]
+    said = hint(words("classified", label=tuned["text"]))
+    return [gr.update(value=figures.probabilities(rows), visible=True), "", said]
 
 
-def _sides(run: Run) -> dict[str, str]:
-    return {"base": "base", "tuned": run.id}
-
-
-def _has_labels(run: Run) -> bool:
-    """One label per text: probabilities are shown as bars."""
-    options = read_json(run.tuned / "options.json") or {}
-    return (
-        run.recipe.task.kind == "text-classification" and options.get("problem_type") == "single_label_classification"
-    )
-
-
-def _attempts(page: Page, run: Run, endpoint: client.Endpoint, text: str, pair: str) -> str:
-    """The base model's and the tuned model's answers, side by side."""
-    words = page.words
-    fields = dict(zip(TASKS.get(run.recipe.task.kind).asks, (text, pair or ""), strict=False))
+def _sides(page: Page, base: dict[str, Any], tuned: dict[str, Any]) -> str:
+    """Both answers as cards; everything in them is text."""
     sides = ""
-    for side, name, model in (("base", "before", "base"), ("tuned", "after", run.id)):
-        answer = client.attempt(endpoint, model, fields)
-        sides += tag("div", f"<small>{esc(words(side))}</small>{esc(answer)}", class_=f"side {name}")
+    for side, name, shown in (("base", "before", base), ("tuned", "after", tuned)):
+        sides += tag("div", f"<small>{esc(page.words(side))}</small>{painted(shown)}", class_=f"side {name}")
     return tag("div", tag("div", tag("div", sides, class_="sides"), class_="card"), class_="pairs")
+
+
+def painted(shown: dict[str, Any]) -> str:
+    """An answer as HTML: marks in the text, words for gaps with bars, or just its words."""
+    if shown.get("pieces"):
+        kinds = sorted({kind for _, kind in shown["pieces"] if kind.strip()})
+        marks = "".join(_piece(text, kind, kinds) for text, kind in shown["pieces"])
+        return tag("div", marks, class_="marks") + tag("small", esc(shown["text"]))
+    if shown.get("gaps"):
+        return "".join(tag("div", "".join(_guess(*guess) for guess in gap), class_="gap") for gap in shown["gaps"])
+    return esc(shown["text"])
+
+
+def _piece(text: str, kind: str, kinds: list[str]) -> str:
+    if not kind:
+        return esc(text)
+    named = tag("b", esc(kind)) if kind.strip() else ""
+    colour = kinds.index(kind) % COLOURS if kind in kinds else 0
+    return tag("mark", esc(text) + named, class_=f"k{colour}")
+
+
+def _guess(word: str, share: float) -> str:
+    bar = f'<i style="width:{100 * share:.0f}%"></i>'
+    return tag("div", f"<span>{esc(word)}</span>{tag('div', bar, class_='bar')}<b>{share:.0%}</b>", class_="guess")
