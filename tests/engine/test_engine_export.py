@@ -19,6 +19,7 @@ from places import ROOT
 
 from workbench import cli
 from workbench.core.errors import UserError
+from workbench.core.events import EventWriter
 from workbench.core.recipe import Recipe, parse, read
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace
@@ -157,6 +158,43 @@ def test_gpus_time_and_partition_are_asked_for(recipe: Make, workspace: Workspac
         assert f"#SBATCH {line}\n" in text
     task = yaml.safe_load(TARGETS.get("skypilot").render(job(many, workspace, tmp_path, machines=8)))
     assert (task["num_nodes"], task["resources"]) == (8, {"accelerators": "A100:8"})
+
+
+@pytest.mark.parametrize(("threads", "processes", "cores"), [(0, 1, 4), (0, 8, 32), (2, 2, 8), (16, 2, 32)])
+def test_slurm_is_asked_for_cores_and_told_of_memory(recipe: Make, workspace: Workspace, tmp_path: Path, threads: int, processes: int, cores: int) -> None:  # fmt: skip
+    many = recipe(compute__strategy="ddp" if processes > 1 else "single", compute__processes=processes, compute__threads=threads)  # fmt: skip
+    text = TARGETS.get("slurm").render(job(many, workspace, tmp_path))
+    assert f"#SBATCH --cpus-per-task={cores}\n" in text
+    memory = next(line for line in text.splitlines() if line.startswith("##SBATCH --mem="))
+    assert 2 * processes < int(memory.removeprefix("##SBATCH --mem=").removesuffix("G")) < 5 * processes
+    unknown = job(many.replace({"model.id": "somebody/some-model"}), workspace, tmp_path)
+    assert unknown.memory_gb == 16 * processes
+
+
+def test_a_mistake_is_not_tried_again_by_kubernetes(on_cpu: Recipe, workspace: Workspace, tmp_path: Path) -> None:
+    work = list(yaml.safe_load_all(TARGETS.get("kubernetes").render(job(on_cpu, workspace, tmp_path))))[2]["spec"]
+    ignored, fatal = work["podFailurePolicy"]["rules"]
+    assert ignored["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert (fatal["action"], fatal["onExitCodes"]["values"]) == ("FailJob", [machine.REFUSED])
+    pod = work["template"]["spec"]
+    assert (pod["restartPolicy"], pod["containers"][0]["name"]) == ("Never", fatal["onExitCodes"]["containerName"])
+
+
+@pytest.mark.parametrize(("cause", "status"), [("recipe", machine.REFUSED), ("peer", 1)])
+def test_torchrun_s_status_is_made_plain(workspace: Workspace, on_cpu: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: Callable[..., EventWriter], cause: str, status: int) -> None:  # fmt: skip
+    on_cpu.save(tmp_path / "r.yaml")
+    monkeypatch.setattr(machine, "command", lambda run, place: [sys.executable, "-c", "raise SystemExit(1)"])
+
+    def fails(process: Any, asked: Any) -> int:
+        writer(workspace.run_folder("r1") / "events.jsonl").write("failed", en="…", zh="…", cause=cause)
+        return int(process.wait())
+
+    monkeypatch.setattr(machine, "_attend", fails)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert machine.join(workspace, "r1", tmp_path / "r.yaml", machine.Place()) == status
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_unknown_target_is_one_sentence(workspace: Workspace, tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_a_search_finds_the_best_of_its_trials_and_scores_it_on_untouched_rows(w
     assert result["trials"] == 3
     assert result["selection"]["score"] == max(each.score or 0.0 for each in told)
     assert result["best"]["values"] == told[result["best"]["trial"]].values
-    assert told[0].values == {"training.learning_rate": base.training.learning_rate, "method.rank": 2}
+    assert told[0].values == {"training.learning_rate": base.training.learning_rate, "method.rank": 4}
     assert all(sorted(each.looks) == [1, 2, 3, 4, 5] for each in told)
     untouched = {row["text"] for row in gather(workspace, base.replace({"evaluation.part": "untouched"})).heldout}
     for each in told:

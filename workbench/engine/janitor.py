@@ -16,7 +16,7 @@ CACHE, TRACKS = "cache", "tensorboard"
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes somewhere. `kind`: run, datasets, models, cache; `spare`: bytes that can go without losing a result."""
+    """Bytes somewhere. `kind`: run, datasets, models, cache, rest (searches, shoot-outs, trackers …); `spare`: bytes that can go without losing a result."""
 
     kind: str
     name: str
@@ -30,6 +30,8 @@ def rooms(workspace: Workspace) -> list[Room]:
     found += [Room(kind, kind, size(folder)) for kind, folder in (("datasets", workspace.datasets), ("models", workspace.models))]  # fmt: skip
     cache = size(workspace.root / CACHE)
     found.append(Room("cache", CACHE, cache, cache))
+    known = {workspace.runs.name, workspace.datasets.name, workspace.models.name, CACHE}
+    found += [Room("rest", path.name, size(path)) for path in workspace.root.iterdir() if path.name not in known]
     return sorted((room for room in found if room.size), key=lambda room: -room.size)
 
 
@@ -39,7 +41,9 @@ def _of_run(run: Run) -> Room:
 
 
 def size(folder: Path) -> int:
-    """Bytes of all files below a folder; links are not followed."""
+    """Bytes of a file, or of all files below a folder; links are not followed."""
+    if folder.is_file() and not folder.is_symlink():
+        return folder.stat().st_size
     return sum(path.stat().st_size for path in _files(folder))
 
 

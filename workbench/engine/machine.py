@@ -19,14 +19,16 @@ import psutil
 import workbench
 from workbench.core import recipe as recipes
 from workbench.core.errors import UserError, shorten
+from workbench.core.events import last_lifecycle
 from workbench.core.files import write_json
 from workbench.core.run import Run
 from workbench.core.sections import SINGLE
 from workbench.core.workspace import Workspace
 from workbench.engine import launcher, queue, supervisor
+from workbench.engine.cause import RECIPE
 
-INTERRUPTED = 75
-"""Exit status of a job that was asked to leave before its end (EX_TEMPFAIL: try again)."""
+REFUSED, INTERRUPTED = 2, 75
+"""Exit status of a job that cannot come to its end without a person; and of one that was asked to leave before (EX_TEMPFAIL: try again)."""
 DEVICE = "cluster"
 """A device that no queue of this machine waits for."""
 
@@ -73,7 +75,15 @@ def join(workspace: Workspace, run_id: str, recipe_file: Path, place: Place) -> 
     status = _attend(process, asked)
     if place.machine == 0:
         write_json(folder / "exit.json", {"pid": process.pid, "status": status})
-    return INTERRUPTED if asked and run.status not in ("finished", "failed") else status
+    if asked and run.status not in ("finished", "failed"):
+        return INTERRUPTED
+    return REFUSED if status and _needs_a_person(run) else status
+
+
+def _needs_a_person(run: Run) -> bool:
+    """Whether it failed for something that trying again does not change. torchrun says 1 for whatever its workers say."""
+    last = last_lifecycle(run.events_path)
+    return last is not None and last.kind == "failed" and last.get("cause") == RECIPE
 
 
 def _make(workspace: Workspace, folder: Path, recipe_file: Path, place: Place) -> None:

@@ -6,6 +6,7 @@ machines there are, which of them this one is, and where the first is found. Wha
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,14 +18,20 @@ import yaml
 
 from workbench.core.errors import UserError, shorten
 from workbench.core.files import write_text
+from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.registry import Registry
 from workbench.core.sections import SINGLE
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.engine import launcher, supervisor
+from workbench.models import catalog
+from workbench.models.facts import facts, read_config
+from workbench.models.forecast import Load, parts, shape
 
 PORT = 29500
+GUESS, LIBRARIES = 16, 2
+"""Gigabytes of a process whose model is not known here; and what the libraries and rows of any take."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,31 @@ class Job:
     def gpus(self) -> int:
         """GPUs of a machine, one for each process; none where the recipe asks for a CPU."""
         return 0 if self.recipe.compute.device == "cpu" else self.size.processes
+
+    @property
+    def memory_gb(self) -> int:
+        """Memory of a machine beside its GPUs: each process holds the weights before they go there; on a CPU it does everything there
+        (models.forecast, with the longest rows, and all weights trained unless only an adapter is). A guess where the model is not here."""
+        path = self._model_here()
+        if path is None:
+            return GUESS * self.size.processes
+        total, training, method = facts(path).parameters, self.recipe.training, METHODS.get(self.recipe.method.kind)
+        rows = training.per_device_train_batch_size
+        count = rows * self.recipe.task.max_length
+        trained = total if method.stores == "model" else total // 20
+        told = {
+            "device": "cpu", "precision": "fp32", "base_dtype": "fp32", "optim": training.optim, "adapter": method.adapter,
+            "gradient_checkpointing": training.gradient_checkpointing,
+        }  # fmt: skip
+        needed = parts(shape(read_config(path), True), (total, trained), Load(rows, count // rows, count, count), told)
+        held = needed.base + needed.weights if self.gpus else 1e6 * needed.total_mb
+        return math.ceil((LIBRARIES + 1.25 * held / 1e9) * self.size.processes)
+
+    def _model_here(self) -> Path | None:
+        try:
+            return catalog.locate(self.workspace, self.recipe.model.id, self.recipe.model.revision).path
+        except UserError:  # it lies elsewhere, or nowhere
+            return None
 
     @property
     def carried(self) -> Path | None:

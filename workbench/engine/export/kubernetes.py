@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 
 from workbench.core.recipe import Recipe
 from workbench.core.text import Text
+from workbench.engine.machine import REFUSED
 from workbench.engine.target import PORT, TARGETS, Job, Target, as_yaml
 
-IMAGE, CLAIM = "workbench:latest", "workbench"
+IMAGE, CLAIM, NAME = "workbench:latest", "workbench", "workbench"
 ROOT, DISK, RECIPE = "/opt/workbench", "/work", "/recipe"
 TRIES, GRACE = 20, 300
 """How often a pod that was taken away is replaced, and the seconds it has to save."""
+
+TAKEN = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+"""A pod that the cluster took away counts for nothing."""
+HOPELESS = {"action": "FailJob", "onExitCodes": {"containerName": NAME, "operator": "In", "values": [REFUSED]}}
+"""A mistake in the recipe or the data stays one, however often it is tried."""
 
 
 @TARGETS.add
@@ -69,6 +75,7 @@ def work(job: Job) -> dict[str, Any]:
         "completions": machines,
         "parallelism": machines,
         "backoffLimit": TRIES * machines,
+        "podFailurePolicy": {"rules": [TAKEN, HOPELESS]},
         "activeDeadlineSeconds": job.minutes * 60,
         "template": {"spec": pod(job)},
     }
@@ -97,7 +104,7 @@ def container(job: Job) -> dict[str, Any]:
     where = [f"--address={job.slug}-0.{job.slug}:{PORT}", "--machine=$(JOB_COMPLETION_INDEX)"]
     places = (("disk", DISK), ("recipe", RECIPE), ("shm", "/dev/shm"))  # noqa: S108 (a mount, no temporary file)
     return {
-        "name": "workbench",
+        "name": NAME,
         "image": IMAGE,
         "workingDir": ROOT,
         "command": [f"{ROOT}/.venv/bin/python", *words, *where],

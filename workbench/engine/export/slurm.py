@@ -11,6 +11,8 @@ from workbench.core.text import Text
 from workbench.engine.machine import INTERRUPTED
 from workbench.engine.target import TARGETS, Job, Target
 
+CORES = 4
+"""CPU cores of a process at least, whatever the recipe says: Slurm gives one where nothing is asked for, and reading rows takes more."""
 WARNING = 180
 """Seconds before the end at which Slurm says so: enough to write a checkpoint."""
 BODY = """set -euo pipefail
@@ -86,11 +88,20 @@ def options(job: Job) -> list[str]:
         "nodes": job.size.machines,
         "ntasks-per-node": 1,
         "gpus-per-node": job.gpus,
-        "cpus-per-task": job.recipe.compute.threads * job.size.processes,
+        "cpus-per-task": max(job.recipe.compute.threads, CORES) * job.size.processes,
         "time": f"{hours}:{minutes:02d}:00",
         "partition": job.size.partition,
         "signal": f"B:USR1@{WARNING}",
         "output": "%x-%j.out",
         "open-mode": "append",
     }
-    return [*(f"#SBATCH --{name}={value}" for name, value in wanted.items() if value), "#SBATCH --requeue"]
+    lines = [f"#SBATCH --{name}={value}" for name, value in wanted.items() if value]
+    return [*lines, "#SBATCH --requeue", *memory(job)]
+
+
+def memory(job: Job) -> list[str]:
+    """How much memory to ask for, as a comment: many clusters give it with the cores or GPUs, and kill who takes more than was asked."""
+    return [
+        "# Memory of a machine, by arithmetic; remove one # to ask for it. 每台机器的内存（估算值）；去掉一个 # 即可申请。",
+        f"##SBATCH --mem={job.memory_gb}G",
+    ]
