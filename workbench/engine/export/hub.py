@@ -51,7 +51,7 @@ class Hub(Export):
     label: ClassVar[Text] = Text("Hugging Face Hub", "Hugging Face Hub")
     help: ClassVar[Text] = Text(
         "Adapter or merged model with its card, sent to the Hub after the check. Needs a token that may write: HF_TOKEN, or `hf auth login`.",
-        "把适配器或合并后的模型连同模型卡在核对之后上传到 Hub。需要有写权限的令牌：HF_TOKEN，或 `hf auth login`。",
+        "把适配器或合并后的模型连同模型卡在核对之后上传到 Hub。需要有写权限的访问密钥：HF_TOKEN，或 `hf auth login`。",
     )
     order: ClassVar[int] = 8
     section: ClassVar[type[Section]] = HubSection
@@ -119,7 +119,7 @@ class refused:
         if response is not None and response.status_code in (401, 403):
             raise UserError(
                 f"The Hub does not let this token write to {self.repo}. Make one with write permission, or name a repository of your own.",
-                f"Hub 不允许此令牌写入 {self.repo}。请创建有写权限的令牌，或填写自己的仓库。",
+                f"Hub 不允许此访问密钥写入 {self.repo}。请创建有写权限的访问密钥，或填写自己的仓库。",
                 field="repo",
             ) from error
 
@@ -143,6 +143,6 @@ def checked(repo: str) -> None:
     if not get_token():
         raise UserError(
             "There is no token for the Hub: set HF_TOKEN to one with write permission, or run `hf auth login`.",
-            "没有 Hub 的令牌：请把 HF_TOKEN 设为有写权限的令牌，或运行 `hf auth login`。",
+            "没有 Hub 的访问密钥：请把 HF_TOKEN 设为有写权限的访问密钥，或运行 `hf auth login`。",
             field="repo",
         )
