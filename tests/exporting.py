@@ -10,6 +10,7 @@ from unittest import mock
 import matrix
 
 from workbench.core.method import METHODS
+from workbench.core.recipe import parse
 from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
@@ -60,3 +61,18 @@ def imported(tree: ast.Module) -> set[str]:
     """What a script imports."""
     found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     return found | {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def untrained(base: Path, folder: Path, dataset: str = "persona") -> Run:
+    """A run of LoRA whose second matrices are no longer zero."""
+    import torch
+
+    recipe = parse({"task": {"kind": "chat", "max_length": 64}, "model": {"id": str(base)}, "method": "lora", "data": {"dataset": dataset}, "evaluation": {"max_rows": 12}, "compute": {"threads": 1}})  # fmt: skip
+    run = create(Workspace(folder), recipe)
+    torch.manual_seed(0)
+    model = METHODS.get("lora").apply(loading.load_model(base, TASKS.get("chat"), {}), TASKS.get("chat"), recipe.method)
+    for name, value in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(value, std=0.02)
+    loading.save_tuned(run, model, loading.load_tokenizer(base), {})
+    return run

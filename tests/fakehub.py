@@ -7,6 +7,7 @@ KB/s; both may be changed while it runs. `hub.requests` is what was asked, `hub.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -35,6 +36,9 @@ class Hub:
     """Whether a fault strikes only file bodies, not the listing."""
     requests: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    held: dict[str, bytes] = field(default_factory=dict)
+    """Bodies of large files that were sent, by digest."""
+    private: dict[str, bool] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def repo(self, kind: str, name: str) -> Path | None:
@@ -108,13 +112,68 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(body=True)
 
+    def do_POST(self) -> None:
+        """An upload: a repository made, files announced, and one commit (https://huggingface.co/docs/hub/api)."""
+        body, path = self.rfile.read(int(self.headers["Content-Length"])), urlsplit(self.path).path.strip("/")
+        self.hub.requests.append(f"POST /{path}")
+        self.hub.tokens.append(self.headers.get("Authorization", ""))
+        if isinstance(self.hub.fault, int):
+            return self._error(self.hub.fault, "")
+        if path.endswith("/commit/main"):
+            return self._commit(path, [json.loads(line) for line in body.splitlines()])
+        return self._json(self._announced(path, json.loads(body)))
+
+    def _announced(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
+        if path == "api/repos/create":
+            name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+            (self.hub.root / name).mkdir(parents=True, exist_ok=True)
+            self.hub.private[name] = asked.get("visibility") == "private" or bool(asked.get("private"))
+            return {"url": f"{self.hub.url}/{name}", "name": name}
+        if path.endswith("/preupload/main"):
+            large = lambda name: "lfs" if name.endswith((".safetensors", ".zip")) else "regular"  # noqa: E731
+            return {
+                "files": [
+                    {"path": f["path"], "uploadMode": large(f["path"]), "shouldIgnore": False} for f in asked["files"]
+                ]
+            }
+        if path.endswith("/objects/batch"):
+            objects = [{"oid": each["oid"], "size": each["size"], "actions": {"upload": {"href": f"{self.hub.url}/upload/{each['oid']}"}}} for each in asked["objects"]]  # fmt: skip
+            return {"transfer": "basic", "objects": objects}
+        return {"errors": [], "warnings": []}  # api/validate-yaml
+
+    def _commit(self, path: str, lines: list[dict[str, Any]]) -> None:
+        name = "/".join(path.split("/")[2:4])
+        folder = self.hub.root / name
+        for line in lines:
+            value = line["value"]
+            if line["key"] not in ("file", "lfsFile"):
+                continue
+            target = folder / value["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(
+                self.hub.held[value["oid"]] if line["key"] == "lfsFile" else base64.b64decode(value["content"])
+            )
+        self._json(
+            {
+                "success": True,
+                "commitOid": COMMIT,
+                "commitUrl": f"{self.hub.url}/{name}/commit/{COMMIT}",
+                "hookOutput": "",
+            }
+        )
+
     def do_PUT(self) -> None:
-        """ModelScope's search."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        """A large file's body, or ModelScope's search."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/upload/"):
+            assert hashlib.sha256(body).hexdigest() == self.path.removeprefix("/upload/")
+            self.hub.held[self.path.removeprefix("/upload/")] = body
+            return self._json({})
+        asked = json.loads(body)
         self.hub.requests.append(f"PUT {self.path}")
         names = [(p.parent.name, p.name) for p in sorted(self.hub.root.glob("*/*")) if asked["Name"] in p.name]
         models = [{"Path": owner, "Name": name, "Downloads": 7, "Stars": 1} for owner, name in names]
-        self._json({"Code": 200, "Data": {"Model": {"Models": models[: asked["PageSize"]]}}})
+        return self._json({"Code": 200, "Data": {"Model": {"Models": models[: asked["PageSize"]]}}})
 
     def _answer(self, body: bool) -> None:
         address = urlsplit(self.path)

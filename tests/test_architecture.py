@@ -80,7 +80,8 @@ def test_what_the_page_imports_leaves_torch_alone() -> None:
     code = (
         "import sys; import workbench.cli, workbench.ui.app, workbench.ui.page, workbench.ui.tabs.chat, workbench.ui.tabs.data\n"
         "from workbench.core.task import TASKS; from workbench.core.method import METHODS; from workbench.core.metric import METRICS\n"
-        "TASKS.all(); METHODS.all(); METRICS.all()\n"
+        "from workbench.engine.taking import EXPORTS\n"
+        "TASKS.all(); METHODS.all(); METRICS.all(); EXPORTS.all()\n"
         f"print(sorted(set(sys.modules) & {HEAVY!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

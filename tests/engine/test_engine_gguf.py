@@ -13,8 +13,7 @@ import wordmodels
 from fewrows import write_rows
 
 from workbench.core.errors import UserError
-from workbench.core.recipe import parse
-from workbench.core.run import Run, create
+from workbench.core.run import Run
 from workbench.core.workspace import Workspace
 from workbench.engine import gguf_file, gguf_words, ollama, taking
 from workbench.engine.taking import EXPORTS
@@ -28,27 +27,9 @@ MODELS = [("Llama", "gpt-2"), ("Llama", "llama-bpe"), ("Mistral", "smollm"), ("Q
 LLAMA = Path(__file__).parents[2] / "assets" / "models" / "lumo"
 
 
-def untrained(base: Path, folder: Path, dataset: str = "persona") -> Run:
-    """A run of LoRA whose second matrices are no longer zero."""
-    import torch
-
-    from workbench.core.method import METHODS
-    from workbench.core.task import TASKS
-
-    recipe = parse({"task": {"kind": "chat", "max_length": 64}, "model": {"id": str(base)}, "method": "lora", "data": {"dataset": dataset}, "evaluation": {"max_rows": 12}, "compute": {"threads": 1}})  # fmt: skip
-    run = create(Workspace(folder), recipe)
-    torch.manual_seed(0)
-    model = METHODS.get("lora").apply(loading.load_model(base, TASKS.get("chat"), {}), TASKS.get("chat"), recipe.method)
-    for name, value in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(value, std=0.02)
-    loading.save_tuned(run, model, loading.load_tokenizer(base), {})
-    return run
-
-
 @pytest.mark.parametrize(("kind", "name"), MODELS, ids=str)
 def test_the_file_says_what_the_run_says(kind: str, name: str, tmp_path: Path) -> None:
-    run = untrained(wordmodels.save(kind, name, tmp_path / "base"), tmp_path / "w")
+    run = exporting.untrained(wordmodels.save(kind, name, tmp_path / "base"), tmp_path / "w")
     done = exporting.take(run, "gguf", numbers="f32")
     assert done["word"] == "equal", str(done)
     path = next(Path(done["folder"]).glob("*.gguf"))
@@ -82,7 +63,7 @@ def test_our_starter_model_in_every_kind_of_numbers(numbers: str, share: float, 
 
 @pytest.fixture(scope="module")
 def lumo(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return untrained(LLAMA, tmp_path_factory.mktemp("lumo") / "w")
+    return exporting.untrained(LLAMA, tmp_path_factory.mktemp("lumo") / "w")
 
 
 def test_llama_cpp_itself_agrees(lumo: Run, tmp_path: Path) -> None:
@@ -114,7 +95,7 @@ def test_unknown_cutting_is_refused_not_guessed(tmp_path: Path) -> None:
     odd = wordmodels.tokenizer("gpt-2")
     odd.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"\d{2}"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)])  # fmt: skip
     odd.save_pretrained(base)
-    run = untrained(base, tmp_path / "w")
+    run = exporting.untrained(base, tmp_path / "w")
     with pytest.raises(UserError, match="none of the ways known") as caught:
         exporting.take(run, "gguf", tmp_path / "x")
     assert "猜测会改变词元编号" in caught.value.text.zh
@@ -124,14 +105,14 @@ def test_unknown_cutting_is_refused_not_guessed(tmp_path: Path) -> None:
 def test_a_wrong_name_is_noticed_by_its_token_ids(tmp_path: Path, monkeypatch: Any) -> None:
     rows = [{"prompt": f"When is it 1234 or {n}?", "response": "It's 1234."} for n in range(40)]
     write_rows(Workspace(tmp_path / "w"), tmp_path / "rows.jsonl", rows)
-    run = untrained(wordmodels.save("Llama", "gpt-2", tmp_path / "base"), tmp_path / "w", "few")
+    run = exporting.untrained(wordmodels.save("Llama", "gpt-2", tmp_path / "base"), tmp_path / "w", "few")
     monkeypatch.setattr(gguf_words, "pre_name", lambda tokenizer: "smollm")
     done = exporting.take(run, "gguf", tmp_path / "x")
     assert (done["word"], done["tokens"]) == ("broken", False)
 
 
 def test_forgotten_turning_of_queries_and_keys_is_broken(tmp_path: Path, monkeypatch: Any) -> None:
-    run = untrained(wordmodels.save("Llama", "gpt-2", tmp_path / "base"), tmp_path / "w")
+    run = exporting.untrained(wordmodels.save("Llama", "gpt-2", tmp_path / "base"), tmp_path / "w")
     monkeypatch.setattr(gguf_file, "permuted", lambda name, value, config: value)
     done = exporting.take(run, "gguf", tmp_path / "x", numbers="f32")
     assert done["word"] == "broken"

@@ -32,13 +32,14 @@ def card(run: Run, report: dict[str, Any] | None, usage: str = "", merged: bool 
     front = yaml.safe_dump(_front(run, report, merged), allow_unicode=True, sort_keys=False)
     recipe = run.recipe
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
-    made = yaml.safe_dump(recipe.dump(), allow_unicode=True, sort_keys=False)
+    base = named(recipe.model.id)
+    made = yaml.safe_dump(recipe.replace({"model.id": base}).dump(), allow_unicode=True, sort_keys=False)
     return "\n".join(
         [
             f"---\n{front}---",
             f"# {recipe.name or run.id}",
-            f"{task.label.en} · {method.label.en} · base model `{recipe.model.id}` · dataset `{recipe.data.dataset}`",
-            f"{task.label.zh} · {method.label.zh} · 基础模型 `{recipe.model.id}` · 数据集 `{recipe.data.dataset}`",
+            f"{task.label.en} · {method.label.en} · base model `{base}` · dataset `{recipe.data.dataset}`",
+            f"{task.label.zh} · {method.label.zh} · 基础模型 `{base}` · 数据集 `{recipe.data.dataset}`",
             *(_told(report) if report else ()),
             *([f"\n## Load it · 加载\n\n{usage}"] if usage else ()),
             f"\n## Recipe · 配方\n\n```yaml\n{made}```\n",
@@ -59,15 +60,19 @@ def _front(run: Run, report: dict[str, Any] | None, merged: bool) -> dict[str, A
     recipe = run.recipe
     adapter = METHODS.get(recipe.method.kind).adapter and not merged
     task = TASKS.get(recipe.task.kind)
-    base = recipe.model.id if not recipe.model.id.startswith(("/", "~", ".")) else recipe.model.id.rsplit("/", 1)[-1]
     index = {"model-index": [_index(run, report, task)]} if report else {}
     return {
-        "base_model": base,
+        "base_model": named(recipe.model.id),
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": PIPELINES.get(task.kind, task.kind),
         "tags": ["finetune-workbench", recipe.task.kind, recipe.method.kind],
         **index,
     }
+
+
+def named(model: str) -> str:
+    """A model by its name: folders of this machine are nobody's business."""
+    return model.rstrip("/").rsplit("/", 1)[-1] if model.startswith(("/", "~", ".")) else model
 
 
 def _index(run: Run, report: dict[str, Any], task: Any) -> dict[str, Any]:

@@ -164,7 +164,9 @@ def compare(source: Source, run: Sayings, export: Sayings) -> dict[str, Any]:
         old, new = (torch.cat([each.flatten() for each in side.logits]) for side in (run, export))
         facts["max_delta"] = float((old - new).abs().max())
         facts["scale"] = max(1.0, float(old.square().mean().sqrt()))
-        facts["kl"] = float(torch.cat([_kl(a, b) for a, b in zip(run.logits, export.logits, strict=True)]).mean())
+        facts["kl"] = max(
+            0.0, float(torch.cat([_kl(a, b) for a, b in zip(run.logits, export.logits, strict=True)]).mean())
+        )
     return facts
 
 

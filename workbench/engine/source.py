@@ -57,6 +57,16 @@ class Source:
         model = self.recipe.model
         return catalog.fetch(self.workspace, catalog.locate(self.workspace, model.id, model.revision))
 
+    @property
+    def hub_name(self) -> tuple[str, bool]:
+        """The base's name on the Hub (its last name, where it has none there), and whether it has one."""
+        wanted = self.recipe.model.id
+        for starter in catalog.STARTERS:
+            if starter.kind == wanted:
+                return starter.hub or wanted, bool(starter.hub)
+        local = Path(wanted).is_absolute() or wanted.startswith((".", "~"))
+        return (Path(wanted).name, False) if local else (wanted, True)
+
     @cached_property
     def material(self) -> Material:
         """Training and held-out rows of the run."""

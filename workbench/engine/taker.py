@@ -29,7 +29,7 @@ def work(workspace: Workspace, question: Question) -> Answer:
     folder.mkdir(parents=True)
     if export.model:
         tell(phase="ask")
-        parity.keep(source, section, export.full, folder / REFERENCE)
+        parity.keep(source, section, export.base(source.run, section), folder / REFERENCE)
     tell(phase="write")
     export.write(source, section, folder)
     return {"written": True}

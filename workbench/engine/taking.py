@@ -110,7 +110,7 @@ class Export(ABC):
     extra: ClassVar[str] = ""
     """The extra of pyproject.toml that brings them."""
     full: ClassVar[bool] = True
-    """Whether the export stands on the base in full precision, even where the run was trained on a quantised one."""
+    """Whether the export stands on the base in full precision, even where the run was trained on a quantised one; see `base`."""
     model: ClassVar[bool] = True
     """Whether there is a model to reload and compare."""
     publishes: ClassVar[bool] = False
@@ -119,6 +119,10 @@ class Export(ABC):
     def fits(self, run: Run, config: dict[str, Any]) -> Text | None:
         """None when this run (on a base with this config.json) can be taken so, else why not."""
         return None
+
+    def base(self, run: Run, section: Any) -> bool:
+        """Whether this export stands on the base in full precision."""
+        return self.full
 
     def megabytes(self, run: Run, section: Any) -> float:
         """About how large it will be."""
@@ -155,6 +159,18 @@ EXPORTS: Registry[Export] = Registry(Text("export target", "导出目标"), "wor
 def folder_bytes(folder: Path) -> int:
     """What the files of a folder take."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def parameters(run: Run) -> int:
+    """How many the model has: as the run told, else as its base's files say."""
+    for event in run.events()[0]:
+        if event.kind == "model" and event.get("total"):
+            return int(event.get("total"))
+    workspace, model = Workspace(run.folder.parent.parent), run.recipe.model
+    try:
+        return catalog.facts(catalog.here(workspace, model.id, model.revision)).parameters
+    except UserError:
+        return 0
 
 
 def mergeable(run: Run) -> Text | None:

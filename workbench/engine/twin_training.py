@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from workbench.engine.trainer import settings
-
 TRL = {
     "dpo": ("from trl import DPOConfig, DPOTrainer", "DPO"), "kto": ("from trl import KTOConfig, KTOTrainer", "KTO"),
     "orpo": ("from trl.experimental.orpo import ORPOConfig, ORPOTrainer", "ORPO"),
@@ -74,6 +72,7 @@ def base_in_half(twin: Any) -> bool:
 def arguments(twin: Any) -> list[str]:
     """TrainingArguments that differ from their defaults."""
     from workbench.engine.hardware import autocast_of, base_dtype
+    from workbench.engine.trainer import settings
 
     facts = told(twin)
     base = base_dtype(facts["device"], facts["precision"], twin.source.task, twin.source.method)

@@ -12,7 +12,7 @@ from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine import gguf_file, gguf_words, llama_cpp, ollama
 from workbench.engine.card import written
-from workbench.engine.taking import EXPORTS, Export, ExportSection, folder_bytes, mergeable, task_of
+from workbench.engine.taking import EXPORTS, Export, ExportSection, mergeable, parameters, task_of
 
 USAGE = """```
 ollama create my-model -f Modelfile && ollama run my-model
@@ -102,5 +102,4 @@ class Gguf(Export):
 
     def megabytes(self, run: Run, section: Any) -> float:
         """By the number of parameters."""
-        total = (run.report or {}).get("total") or folder_bytes(run.tuned) / 4
-        return float(total) * BYTES[section.numbers] / 1e6
+        return parameters(run) * BYTES[section.numbers] / 1e6

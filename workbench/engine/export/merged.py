@@ -10,7 +10,7 @@ from workbench.core.knob import Section, knob
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine.card import written
-from workbench.engine.taking import DTYPES, EXPORTS, Export, ExportSection, folder_bytes, mergeable
+from workbench.engine.taking import DTYPES, EXPORTS, Export, ExportSection, mergeable, parameters
 from workbench.models.facts import read_config
 
 LIMITS = {"fp32": 1e-4, "bf16": 5e-2}
@@ -78,8 +78,7 @@ class Merged(Export):
 
     def megabytes(self, run: Run, section: Any) -> float:
         """By the number of parameters the run told."""
-        total = (run.report or {}).get("total") or folder_bytes(run.tuned) / 4
-        return float(total) * (2 if section.dtype == "bf16" else 4) / 1e6
+        return parameters(run) * (2 if section.dtype == "bf16" else 4) / 1e6
 
 
 def tied(model: Any) -> list[dict[str, Any]]:

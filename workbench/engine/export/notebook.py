@@ -15,7 +15,6 @@ from workbench.core.text import Text
 from workbench.engine import twin
 from workbench.engine.taking import EXPORTS, REFERENCE, Export, TwinSection
 from workbench.engine.twin_check import compared
-from workbench.models.catalog import STARTERS
 
 INSIDE = 2_000_000
 """Bytes of rows that are written into the notebook; more lie beside it."""
@@ -53,7 +52,7 @@ class Notebook(Export):
 
     def write(self, source: Any, section: Any, folder: Path) -> None:
         """The notebook; many rows lie beside it."""
-        made, (name, there) = twin.Twin(source), hub_name(source)
+        made, (name, there) = twin.Twin(source), source.hub_name
         rows = twin.lines(made.rows)
         beside = len(rows.encode()) > INSIDE
         if beside:
@@ -75,15 +74,6 @@ class Notebook(Export):
     def megabytes(self, run: Run, section: Any) -> float:
         """Mostly the rows."""
         return 1.0
-
-
-def hub_name(source: Any) -> tuple[str, bool]:
-    """The base's name on the Hub, and whether it has one."""
-    wanted = source.recipe.model.id
-    for starter in STARTERS:
-        if starter.kind == wanted:
-            return starter.hub or wanted, bool(starter.hub)
-    return (source.start.name, False) if Path(wanted).is_absolute() or wanted.startswith((".", "~")) else (wanted, True)
 
 
 def cells_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from workbench.core.knob import Section, knob
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine.card import written
-from workbench.engine.taking import EXPORTS, Export, ExportSection, folder_bytes, mergeable
+from workbench.engine.taking import EXPORTS, Export, ExportSection, mergeable, parameters
 from workbench.models.facts import read_config
 
 BLOCK = 64
@@ -89,8 +89,7 @@ class Quantized(Export):
 
     def megabytes(self, run: Run, section: Any) -> float:
         """By the number of parameters; embeddings and heads stay as they are."""
-        total = (run.report or {}).get("total") or folder_bytes(run.tuned) / 4
-        return float(total) * section.bits / 8e6
+        return parameters(run) * section.bits / 8e6
 
 
 def config(bits: int) -> Any:

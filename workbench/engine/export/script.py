@@ -21,7 +21,7 @@ class Script(Export):
     """train.py and train.jsonl."""
 
     kind: ClassVar[str] = "script"
-    label: ClassVar[Text] = Text("Plain script", "纯脚本")
+    label: ClassVar[Text] = Text("Plain script", "训练脚本")
     help: ClassVar[Text] = Text(
         "The same training as a short commented Python script of Transformers and PEFT, with its rows: to read, change and run anywhere.",
         "同样的训练，写成一个带注释的 Transformers 与 PEFT 短脚本，附带数据：可以阅读、修改，随处运行。",

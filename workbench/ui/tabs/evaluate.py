@@ -7,7 +7,7 @@ import time
 import gradio as gr
 
 from workbench.core.run import all_runs
-from workbench.ui import arena, comparing, reportcard, scoring
+from workbench.ui import arena, comparing, reportcard, scoring, taking
 from workbench.ui.notices import esc, heading
 from workbench.ui.page import Page
 
@@ -20,6 +20,7 @@ def build(page: Page) -> None:
         chosen = gr.Dropdown([], label=words("run"), elem_id="report-run", interactive=True, scale=3)
         talk = gr.Button(words("talk_to_it"), variant="primary", visible=False, elem_id="talk", scale=1)
     reportcard.build(page, chosen, talk)
+    taking.build(page, chosen)
     gr.HTML(f"<h2>{esc(words('evaluate_more'))}</h2>", padding=False)
     comparing.build(page)
     scoring.build(page)
