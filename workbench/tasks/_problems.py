@@ -80,10 +80,6 @@ class Problem:
         """An answer in words."""
         return str(answer)
 
-    def shares(self, logits: Any) -> list[float]:
-        """The probability of every label; none where there are no labels."""
-        return []
-
     def gain(self, said: Any, wanted: Any) -> float:
         """1 for right, 0 for wrong."""
         return float(said == wanted)
@@ -101,10 +97,6 @@ class One(Problem):
         "accuracy", "f1", "f1_micro", "f1_weighted", "precision", "precision_weighted", "recall", "recall_weighted", "mcc",
     )  # fmt: skip
     of_chances = ("roc_auc", "ece")
-
-    def shares(self, logits: Any) -> list[float]:
-        """They sum to one."""
-        return list(logits.softmax(-1).tolist())
 
     def check(self, rows: Sequence[Row]) -> None:
         """Every row needs a label, and there must be at least two of them."""
@@ -181,10 +173,6 @@ class Several(Problem):
     role, name = "labels", "multi_label_classification"
     metrics = ("label_f1", "all_labels_right")
     THRESHOLD = 0.5
-
-    def shares(self, logits: Any) -> list[float]:
-        """Each by itself."""
-        return list(logits.sigmoid().tolist())
 
     def prepare(self, row: Row) -> Row:
         """A list, or labels separated by | ; or ，"""

@@ -142,7 +142,7 @@ class TextClassification(Task):
         inputs = self.encode([row], judge.tokenizer, judge.section, judge.model).inputs
         logits = judge.map(self, inputs, lambda batch: list(judge.model(**{**batch, "labels": None}).logits.float()))[0]
         chosen = problem.say(problem.decode(logits[None], judge.labels())[0][0])
-        shares = problem.shares(logits)
+        shares = chances(logits, problem.name)
         return {"text": chosen, **({"shares": dict(zip(judge.labels(), shares, strict=True))} if shares else {})}
 
     def inputs(self, rows: Sequence[Row], predictions: Any) -> dict[str, dict[str, Any]]:
@@ -189,3 +189,10 @@ def _unseen(count: int) -> Text:
         f"{count} held-out rows have a label that no training row has; they count as wrong.",
         f"有 {count} 行留出数据的标签从未在训练数据中出现；按答错计算。",
     )
+
+
+def chances(logits: Any, problem: str) -> list[float]:
+    """The probability of every label: of one label they sum to one, of several each stands by itself; a number has none."""
+    if problem == "single_label_classification":
+        return list(logits.softmax(-1).tolist())
+    return list(logits.sigmoid().tolist()) if problem == "multi_label_classification" else []
