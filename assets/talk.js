@@ -217,7 +217,7 @@ picker.addEventListener("change", () => enter(picker.value));
 async function start(run) {
   seen = null;
   const told = await call("open", { run, id: "" });
-  root.hidden = !told || !told.mode;
+  root.hidden = Boolean(told) && !told.mode; // what went wrong is said on the board
   if (!told || !told.mode) return;
   place = told;
   send.textContent = told.mode === "complete" ? words.complete : words.send;

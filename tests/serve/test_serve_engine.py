@@ -193,6 +193,16 @@ def test_the_least_recently_used_goes_first_and_never_one_that_answers(world: Wo
     engine.end()
 
 
+def test_a_run_that_went_on_answers_with_its_newer_result(world: World) -> None:
+    import shutil
+
+    run, other = (made_run(world.workspace, world.base, seed=seed) for seed in (21, 22))
+    before = Asked(world.engine, run.id, PROMPTS[0]).tokens()
+    later = Asked(world.engine, other.id, PROMPTS[0]).tokens()
+    shutil.copytree(other.tuned, run.tuned, dirs_exist_ok=True)
+    assert before != Asked(world.engine, run.id, PROMPTS[0]).tokens() == later
+
+
 def test_a_model_that_cannot_share_a_batch_answers_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.serve.holder.agrees", lambda *given: False)
     engine = engine_for(world.workspace, world.runs[0])

@@ -195,10 +195,10 @@ class Engine(threading.Thread):
 
     def _here(self, ask: Ask, beside: Voice | None) -> bool:
         """Whether its voice is loaded already, of that group, and reads its prompt in the common way."""
-        known = self.holder.voices.get(ask.part.key) if ask.part.run else self.holder.voice(ask.part)
+        known = self.holder.known(ask.part)
         if known is None or beside is None or known.virtual or known.group != beside.group:
             return False
-        ask.voice = self.holder.voice(ask.part)
+        ask.voice = known
         return True
 
     def _start_reading(self, asks: list[Ask]) -> None:

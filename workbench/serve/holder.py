@@ -12,6 +12,7 @@ import inspect
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -48,6 +49,7 @@ class Voice:
     virtual: bool = False
     """Whether `model` reads the prompt, with learned positions in front, and the base goes on from there."""
     size: int = 0
+    stamp: tuple[Any, ...] = ()
     used: float = field(default_factory=time.monotonic)
 
 
@@ -112,13 +114,29 @@ class Holder:
         """The voice of a part, loaded if it is not here. `busy` (keys) stay. Full: ask again later. Refused: never here."""
         self.load()
         if part.run is None:
-            return Voice(part.key, SHARED if self.batches else part.key, self.base)
+            return self._plain(part)
         found = self.voices.get(part.key)
+        if found is not None and found.stamp != stamp(part):  # the run went on meanwhile and left another result
+            if part.key in busy:
+                raise Full
+            self.forget(found)
+            found = None
         if found is None:
             self._make_room(part, busy)
             found = self.voices[part.key] = self._loaded(part.run, part)
+            found.stamp = stamp(part)
         found.used = time.monotonic()
         return found
+
+    def known(self, part: Part) -> Voice | None:
+        """The voice of a part that is loaded as it lies on disk."""
+        if part.run is None:
+            return self._plain(part)
+        found = self.voices.get(part.key)
+        return found if found is not None and found.stamp == stamp(part) else None
+
+    def _plain(self, part: Part) -> Voice:
+        return Voice(part.key, SHARED if self.batches else part.key, self.base)
 
     def _loaded(self, run: Run, part: Part) -> Voice:
         method = METHODS.get(run.recipe.method.kind)
@@ -183,12 +201,21 @@ def _fitted(model: Any) -> Callable[..., Any]:
     return lambda **given: model(**{name: value for name, value in given.items() if name in known})
 
 
+def stamp(part: Part) -> tuple[Any, ...]:
+    """Tells one state of a part's files from another."""
+    return tuple(sorted((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in _files(part)))
+
+
+def _files(part: Part) -> list[Path]:
+    if part.run is None:
+        return []
+    files = [checkpoint_file(part.run, part.step)] if part.step is not None else part.run.tuned.glob("*.safetensors")
+    return [path for path in files if path.is_file()]
+
+
 def _on_disk(part: Part) -> int:
     """Bytes a part will take, as far as its files tell."""
-    if part.run is None:
-        return 0
-    files = [checkpoint_file(part.run, part.step)] if part.step is not None else part.run.tuned.glob("*.safetensors")
-    return sum(path.stat().st_size for path in files if path.is_file())
+    return sum(path.stat().st_size for path in _files(part))
 
 
 def free_bytes(device: str) -> int:
