@@ -37,10 +37,12 @@ def tokenizer() -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.WordLevel({f"w{number}": number for number in range(VOCABULARY)}, unk_token="w0"))
+    names = {0: "<unk>", 2: "<pad>"}
+    words = {names.get(number, f"w{number}"): number for number in range(VOCABULARY)}
+    made = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, unk_token="w0", pad_token="w2", clean_up_tokenization_spaces=False
+        tokenizer_object=made, unk_token="<unk>", pad_token="<pad>", clean_up_tokenization_spaces=False
     )
 
 
@@ -154,14 +156,14 @@ for line in sys.stdin:
             if told is not None and told.is_finished():
                 found[told.request_id] = told.generated_tokens
         manager.stop(block=True)
-        texts = [words.decode(found[name]) for name in names]
+        texts = [words.decode(found[name], skip_special_tokens=True) for name in names]
     else:
         texts = []
         with torch.inference_mode():
             for each, count in zip(ids, asked["tokens"]):
                 row = torch.tensor([each])
                 made = model.generate(input_ids=row, attention_mask=torch.ones_like(row), max_new_tokens=count, **how)
-                texts.append(words.decode(made[0, len(each):]))
+                texts.append(words.decode(made[0, len(each):], skip_special_tokens=True))
     print(json.dumps({"seconds": time.process_time() - began, "texts": texts}), flush=True)
 """
 

@@ -125,7 +125,7 @@ async def whole(service: Service, request: ChatRequest, ask: Ask, http: Request)
         async with contextlib.aclosing(service.pieces(request, ask)) as pieces:  # type: ignore[type-var]
             async for last in pieces:
                 text, tokens = text + last.text, tokens + last.tokens
-                if last.reason is None and await http.is_disconnected():
+                if not last.text and last.reason is None and await http.is_disconnected():
                     return Response(status_code=GONE)
     except (UserError, RuntimeError, ValueError, LookupError) as error:
         raise refusal(error) from error

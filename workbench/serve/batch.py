@@ -1,7 +1,7 @@
 """Rows that are answered together: their caches side by side, padded on the left, joined and dropped between two steps.
 
 Contract: a row's answer is the one it would get alone. What is not known here: which model or adapter is behind `Forward`.
-Shapes: keys and values (rows, heads, length, width) per layer, mask (rows, length) with 1 where a row has something.
+Shapes: keys and values (rows, heads, columns, width) per layer.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ CHUNK = 512
 
 
 class Batch:
-    """Caches of the rows, in order. `lengths` counts what a row's cache really holds."""
+    """Caches of the rows, in order. `lengths` counts what a row's cache really holds; the rest of the `width` lies before it, masked."""
 
     def __init__(self) -> None:
         self.cache = DynamicCache()
-        self.mask: Any = None
         self.lengths: list[int] = []
 
     @classmethod
@@ -31,24 +30,26 @@ class Batch:
         """One row that some other call has read, without padding."""
         made = cls()
         made.cache = DynamicCache([(layer.keys, layer.values) for layer in cache.layers])
-        length = made.cache.get_seq_length()
-        made.mask = torch.ones(1, length, dtype=torch.long, device=made.cache.layers[0].keys.device)
-        made.lengths = [length]
+        made.lengths = [made.width]
         return made
 
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def width(self) -> int:
+        """Columns of the cache."""
+        return int(self.cache.get_seq_length())
+
     def join(self, other: Batch) -> None:
         """Take in another batch's rows, behind those that are here."""
         if not self.lengths:
-            self.cache, self.mask, self.lengths = other.cache, other.mask, other.lengths
+            self.cache, self.lengths = other.cache, other.lengths
             return
-        width = max(self.mask.shape[1], other.mask.shape[1])
+        width = max(self.width, other.width)
         for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
             mine.keys = torch.cat([_wide(mine.keys, width), _wide(theirs.keys, width)])
             mine.values = torch.cat([_wide(mine.values, width), _wide(theirs.values, width)])
-        self.mask = torch.cat([_wide(self.mask, width), _wide(other.mask, width)])
         self.lengths = self.lengths + other.lengths
 
     def keep(self, places: Sequence[int]) -> None:
@@ -58,23 +59,21 @@ class Batch:
         if not places:
             self.__init__()  # type: ignore[misc]
             return
-        chosen = torch.tensor(places, device=self.mask.device)
+        chosen = torch.tensor(places, device=self.cache.layers[0].keys.device)
         self.lengths = [self.lengths[place] for place in places]
-        self.mask = self.mask[chosen]
-        cut = self.mask.shape[1] - max(self.lengths)
-        self.mask = self.mask[:, cut:]
+        cut = self.width - max(self.lengths)
         for layer in self.cache.layers:
             layer.keys, layer.values = layer.keys[chosen][:, :, cut:], layer.values[chosen][:, :, cut:]
 
     def step(self, forward: Forward, tokens: Sequence[int]) -> Any:
         """One more token per row; logits (rows, vocabulary)."""
-        device = self.mask.device
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
+        device, before = self.cache.layers[0].keys.device, self.lengths
+        self.lengths = [length + 1 for length in before]
         logits = forward(
-            input_ids=torch.tensor(tokens, device=device)[:, None], attention_mask=self.mask,
-            position_ids=torch.tensor(self.lengths, device=device)[:, None], past_key_values=self.cache, use_cache=True,
+            input_ids=torch.tensor(tokens, device=device)[:, None],
+            attention_mask=_mask(self.lengths, self.width + 1, device),
+            position_ids=torch.tensor(before, device=device)[:, None], past_key_values=self.cache, use_cache=True,
         ).logits[:, -1]  # fmt: skip
-        self.lengths = [length + 1 for length in self.lengths]
         return logits
 
 
@@ -83,33 +82,39 @@ class Reading:
 
     def __init__(self, prompts: Sequence[list[int]], device: Any) -> None:
         self.batch, self.at = Batch(), 0
-        width = max(map(len, prompts))
-        self.ids = torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts], device=device)
-        self.mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
         self.batch.lengths = [len(ids) for ids in prompts]
+        width = max(self.batch.lengths)
+        self.ids = torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts], device=device)
+        self.mask = _mask(self.batch.lengths, width, device)
+        behind = torch.tensor([width - length for length in self.batch.lengths], device=device)
+        self.places = (torch.arange(width, device=device) - behind[:, None]).clamp(min=0)
 
     def advance(self, forward: Forward) -> Any | None:
         """The next chunk; logits (rows, vocabulary) after the last one, else None."""
         start, self.at = self.at, min(self.at + CHUNK, self.ids.shape[1])
-        places = (self.mask.cumsum(-1) - 1).clamp(min=0)
         made = forward(
-            input_ids=self.ids[:, start : self.at], attention_mask=self.mask[:, : self.at],
-            position_ids=places[:, start : self.at], past_key_values=self.batch.cache, use_cache=True, logits_to_keep=1,
+            input_ids=self.ids[:, start : self.at], attention_mask=None if self.mask is None else self.mask[:, : self.at],
+            position_ids=self.places[:, start : self.at], past_key_values=self.batch.cache, use_cache=True, logits_to_keep=1,
         )  # fmt: skip
-        if self.at < self.ids.shape[1]:
-            return None
-        self.batch.mask = self.mask
-        return made.logits[:, -1]
+        return None if self.at < self.ids.shape[1] else made.logits[:, -1]
+
+
+def _mask(lengths: Sequence[int], width: int, device: Any) -> Any:
+    """1 where a row has something; None where every row is full, which models compute faster."""
+    if min(lengths) == width:
+        return None
+    behind = torch.tensor([width - length for length in lengths], device=device)
+    return (torch.arange(width, device=device) >= behind[:, None]).long()
 
 
 def _wide(tensor: Any, width: int) -> Any:
-    """Padded on the left to so many columns: of a mask (rows, columns) or of keys (rows, heads, columns, width)."""
-    axis = 1 if tensor.dim() == 2 else 2
-    missing = width - tensor.shape[axis]
-    if missing == 0:
-        return tensor
-    shape = [*tensor.shape[:axis], missing, *tensor.shape[axis + 1 :]]
-    return torch.cat([tensor.new_zeros(shape), tensor], dim=axis)
+    """Keys or values (rows, heads, columns, width) padded on the left to so many columns."""
+    rows, heads, columns, inner = tensor.shape
+    return (
+        tensor
+        if columns == width
+        else torch.cat([tensor.new_zeros(rows, heads, width - columns, inner), tensor], dim=2)
+    )
 
 
 def agrees(forward: Forward, device: Any, tolerance: float = 1e-3) -> bool:
@@ -132,5 +137,5 @@ def agrees(forward: Forward, device: Any, tolerance: float = 1e-3) -> bool:
 def _copied(batch: Batch) -> Batch:
     made = Batch()
     made.cache = DynamicCache([(layer.keys, layer.values) for layer in batch.cache.layers])
-    made.mask, made.lengths = batch.mask, list(batch.lengths)
+    made.lengths = list(batch.lengths)
     return made

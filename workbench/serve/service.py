@@ -51,6 +51,7 @@ class Service:
         self.loopback = True
         self.held = 0
         self.last = time.monotonic()
+        self._hearing: set[asyncio.Queue[News | None]] = set()
         self._tokenizers: dict[str, Any] = {}
         self._ends: dict[str, frozenset[int]] = {}
         base = engine.holder.base
@@ -69,6 +70,15 @@ class Service:
 
         self.engine.deliver = deliver
         self.engine.start()
+        self._ticking = loop.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        """Wake whoever has heard nothing for a while: one clock for all is cheaper than a deadline per token."""
+        while True:
+            await asyncio.sleep(LOOK)
+            for news in list(self._hearing):
+                if news.empty():
+                    news.put_nowait(None)
 
     @property
     def task(self) -> Any:
@@ -179,7 +189,8 @@ class Service:
 
     async def pieces(self, request: ChatRequest, ask: Ask) -> AsyncIterator[Piece]:
         """The answer as it comes; leaving this early stops the model at its next token."""
-        news: asyncio.Queue[News] = asyncio.Queue()
+        news: asyncio.Queue[News | None] = asyncio.Queue()
+        self._hearing.add(news)
         ask.tell = news.put_nowait
         tokenizer = self.tokenizer(ask.part)
         decoder = Decoder(
@@ -191,18 +202,19 @@ class Service:
             async for piece in self._followed(ask, news, decoder, tokenizer):
                 yield piece
         finally:
+            self._hearing.discard(news)
             self.engine.withdraw(ask)
 
     async def _followed(
-        self, ask: Ask, news: asyncio.Queue[News], decoder: Decoder, tokenizer: Any
+        self, ask: Ask, news: asyncio.Queue[News | None], decoder: Decoder, tokenizer: Any
     ) -> AsyncIterator[Piece]:
         count = 0
         while True:
-            try:
-                _, token, probable = await asyncio.wait_for(news.get(), LOOK) if news.empty() else news.get_nowait()
-            except asyncio.TimeoutError:
+            told = await news.get()
+            if told is None:
                 yield Piece(place=self.engine.place(ask), count=count)
                 continue
+            _, token, probable = told
             if isinstance(token, BaseException):
                 raise token
             if token is None:
@@ -212,12 +224,12 @@ class Service:
             if token in ask.ends:
                 yield Piece(decoder.finish(), reason="stop", count=count)
                 return
-            told = [named(tokenizer, token, probable)] if probable else []
+            names = [named(tokenizer, token, probable)] if probable else []
             text = decoder.feed(token)
             if decoder.stopped:
-                yield Piece(text, told, "stop", count)
+                yield Piece(text, names, "stop", count)
                 return
-            yield Piece(text, told, None, count)
+            yield Piece(text, names, None, count)
 
 
 def named(tokenizer: Any, token: int, probable: Any) -> dict[str, Any]:
