@@ -296,7 +296,5 @@ def promoted(search: Search) -> Recipe:
     """The search's recipe with the settings of its best trial, in pieces that fit: its run may have had to make them smaller."""
     winner = best(search)
     made, file = settled(search.plan.recipe, winner.values), search.workspace.runs / winner.run / "recipe.yaml"
-    if not winner.run or not file.is_file():  # somebody removed it
-        return made
-    ran = recipes.read(file)
+    ran = recipes.read(file) if winner.run and file.is_file() else made  # somebody may have removed it
     return made.replace({path: value_of(ran, path) for path in PIECES})
