@@ -40,11 +40,7 @@ from workbench.models.facts import read_config
 PRUNERS = ("median", "asha", "none")
 FEWEST = 8
 """Trials below which nothing is pruned: there is too little to compare with."""
-PIECES = (
-    "training.per_device_train_batch_size",
-    "training.gradient_accumulation_steps",
-    "training.gradient_checkpointing",
-)
+PIECES = ("training.per_device_train_batch_size", "training.gradient_accumulation_steps", "training.gradient_checkpointing")  # fmt: skip
 """What may change within a trial when memory runs out: nothing of what is learned."""
 TRIAL = "trial.json"
 
