@@ -51,7 +51,12 @@ def stsb(train: int, held: int) -> Data:
 
 
 def wnut17(train: int, held: int) -> Data:
-    return entities("wnut17_train.conll")[:train], entities("wnut17_dev.conll")[:held]
+    """Sentences with an entity: the others teach a model to mark nothing, for longer than a test can wait."""
+    both = [
+        [row for row in entities(name) if set(row["tags"]) != {"O"}]
+        for name in ("wnut17_train.conll", "wnut17_dev.conll")
+    ]
+    return both[0][:train], both[1][:held]
 
 
 def xquad(train: int, held: int) -> Data:
@@ -68,11 +73,11 @@ CASES: dict[str, Case] = {
     "sst2": (sst2, "text-classification", plain.classification, {"max_length": 128}, (480, 300)),
     "bustm": (bustm, "text-classification", plain.classification, {"max_length": 128}, (400, 200)),
     "stsb": (stsb, "text-classification", plain.regression, {"max_length": 128}, (400, 200)),
-    "wnut17": (wnut17, "token-classification", plain.tagging, {"max_length": 128}, (400, 150)),
+    "wnut17": (wnut17, "token-classification", plain.tagging, {"max_length": 128}, (320, 120)),
     "xquad": (xquad, "question-answering", plain.answering, {"max_length": 256, "doc_stride": 64}, (200, 80)),
 }
 
-SETTINGS = {"wnut17": {"num_train_epochs": 4, "learning_rate": 1e-3}}
+SETTINGS = {"wnut17": {"num_train_epochs": 6, "learning_rate": 5e-4}}
 """Where one gentle epoch teaches nothing."""
 
 
