@@ -18,7 +18,7 @@
   window.wbTrain = (pulse) => { // only once its form shows what was chosen, so that nothing typed there is overwritten
     if (drawn >= pulse) { window.wbGo("train"); return; }
     waiting = pulse;
-    setTimeout(() => { if (waiting === pulse) window.wbGo("train"); }, 8000);
+    setTimeout(() => { if (waiting === pulse) window.wbGo("train"); }, 20000);
   };
   let told = [], asking = false, beaten = 0; // what the page was told last, and when it was told that a run goes on
   window.wbNews = async () => { // mark, beat and job bar, where they changed; nobody looks at a hidden page

@@ -29,15 +29,17 @@ SEED = 42
 Row = dict[str, Any]
 
 
-def trained(model: Any, rows: Sequence[Row], collate: Any, settings: dict[str, Any]) -> Trainer:
-    """After training."""
+def trained(model: Any, rows: tuple[Sequence[Row], Sequence[Row]], collate: Any, settings: dict[str, Any]) -> Trainer:
+    """After training on the first rows, with a look at the loss of the others after every epoch (a look draws a random number)."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, seed=SEED, per_device_train_batch_size=16, per_device_eval_batch_size=16, warmup_steps=0.1,
             lr_scheduler_type="linear", use_cpu=True, report_to="none", save_strategy="no", disable_tqdm=True, optim="adamw_torch_fused",
-            remove_unused_columns=False, logging_strategy="no", **settings,
+            remove_unused_columns=False, logging_strategy="no", eval_strategy="epoch", prediction_loss_only=True, **settings,
         )  # fmt: skip
-        trainer = Trainer(model=model, args=arguments, train_dataset=list(rows), data_collator=collate)
+        trainer = Trainer(
+            model=model, args=arguments, train_dataset=list(rows[0]), eval_dataset=list(rows[1]), data_collator=collate
+        )
         trainer.train()
     return trainer
 
@@ -62,7 +64,7 @@ def classification(folder: Path, train: Sequence[Row], held: Sequence[Row], sett
         return {**tokenizer(row["text"], row.get("text_pair"), truncation=True, max_length=128), "labels": labels.index(row["label"])}  # fmt: skip
 
     collate = DataCollatorWithPadding(tokenizer)
-    found = np.array(logits(trained(model, [encoded(row) for row in train], collate, settings), [encoded(row) for row in held], collate))  # fmt: skip
+    found = np.array(logits(trained(model, ([encoded(row) for row in train], [encoded(row) for row in held]), collate, settings), [encoded(row) for row in held], collate))  # fmt: skip
     chances = np.exp(found) / np.exp(found).sum(-1, keepdims=True)
     said, right = [labels[place] for place in found.argmax(-1)], [row["label"] for row in held]
     return {
@@ -85,7 +87,7 @@ def regression(folder: Path, train: Sequence[Row], held: Sequence[Row], settings
         return {**tokenizer(row["text"], row["text_pair"], truncation=True, max_length=128), "labels": float(row["score"])}  # fmt: skip
 
     collate = DataCollatorWithPadding(tokenizer)
-    found = logits(trained(model, [encoded(row) for row in train], collate, settings), [encoded(row) for row in held], collate)  # fmt: skip
+    found = logits(trained(model, ([encoded(row) for row in train], [encoded(row) for row in held]), collate, settings), [encoded(row) for row in held], collate)  # fmt: skip
     said, right = [float(each[0]) for each in found], [float(row["score"]) for row in held]
     return {"pearson": pearsonr(said, right)[0], "spearman": spearmanr(said, right)[0], "mean_absolute_error": float(np.abs(np.array(said) - right).mean())}  # fmt: skip
 
@@ -110,7 +112,7 @@ def tagging(folder: Path, train: Sequence[Row], held: Sequence[Row], settings: d
         return {**made, "labels": labels}
 
     collate = DataCollatorForTokenClassification(tokenizer)
-    trainer = trained(model, [encoded(row) for row in train], collate, settings)
+    trainer = trained(model, ([encoded(row) for row in train], [encoded(row) for row in held]), collate, settings)
     said = []
     for row, found in zip(held, logits(trainer, [encoded(row) for row in held], collate), strict=True):
         words = tokenizer(row["tokens"], is_split_into_words=True, truncation=True, max_length=128).word_ids()
@@ -128,10 +130,10 @@ def answering(folder: Path, train: Sequence[Row], held: Sequence[Row], settings:
     set_seed(SEED)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForQuestionAnswering.from_pretrained(folder)
-    rows = [window for row in train for window in windows(tokenizer, row)]
-    plain = [{name: value for name, value in row.items() if name != "places"} for row in rows]
+    sides = [[window for row in side for window in windows(tokenizer, row)] for side in (train, held)]
+    plain = [[{name: value for name, value in row.items() if name != "places"} for row in side] for side in sides]
     padded = DataCollatorWithPadding(tokenizer)
-    trainer, said = trained(model, plain, padded, settings), []
+    trainer, said = trained(model, (plain[0], plain[1]), padded, settings), []
     for row in held:
         parts, best = windows(tokenizer, row), (-np.inf, "")
         for part, (starts, ends) in zip(parts, logits(trainer, [{k: part[k] for k in ("input_ids", "attention_mask", "token_type_ids")} for part in parts], padded), strict=True):  # fmt: skip

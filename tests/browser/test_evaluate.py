@@ -48,10 +48,10 @@ def test_the_verdict_stands_first_and_rows_are_filtered(visit: Callable[..., Any
     assert card.locator("> *").first.get_attribute("class") == "verdict"
     assert "better than before" in card.inner_text()
     fold(page, "card-metrics")
-    assert "Matthews correlation" in page.locator("#card-metrics").inner_text()
+    page.locator("#card-metrics table", has_text="Matthews correlation").wait_for()
     fold(page, "card-rows")
     rows = page.locator("#card-rows-table tbody tr, #card-rows table tbody tr")
-    assert rows.count() == 30
+    until(lambda: rows.count() == 30)
     page.locator("#card-which label", has_text="wrong both times").click()
     until(lambda: rows.count() == 6)
     page.fill("#card-find input, #card-find textarea", "row 55")

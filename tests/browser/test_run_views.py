@@ -77,6 +77,7 @@ def test_a_view_comes_back_as_it_was(visit: Callable[..., Any], workbench: Any, 
     note("F22", "the newest step after the network was away", shows(page, "30/1000"), "s", 5)
 
 
+@pytest.mark.long
 def test_ten_tabs_show_the_same(visit: Callable[..., Any], workbench: Any, working: Working) -> None:
     first = visit("/en/#runs")
     shows(first, "20/1000")

@@ -51,7 +51,12 @@ def stsb(train: int, held: int) -> Data:
 
 
 def wnut17(train: int, held: int) -> Data:
-    return entities("wnut17_train.conll")[:train], entities("wnut17_dev.conll")[:held]
+    """Sentences with an entity: the others teach a model to mark nothing, for longer than a test can wait."""
+    both = [
+        [row for row in entities(name) if set(row["tags"]) != {"O"}]
+        for name in ("wnut17_train.conll", "wnut17_dev.conll")
+    ]
+    return both[0][:train], both[1][:held]
 
 
 def xquad(train: int, held: int) -> Data:
@@ -65,12 +70,15 @@ def xquad(train: int, held: int) -> Data:
 
 Case = tuple[Callable[[int, int], Data], str, Callable[..., dict[str, float]], dict[str, Any], tuple[int, int]]
 CASES: dict[str, Case] = {
-    "sst2": (sst2, "text-classification", plain.classification, {"max_length": 128}, (800, 400)),
-    "bustm": (bustm, "text-classification", plain.classification, {"max_length": 128}, (700, 300)),
-    "stsb": (stsb, "text-classification", plain.regression, {"max_length": 128}, (500, 200)),
-    "wnut17": (wnut17, "token-classification", plain.tagging, {"max_length": 128}, (700, 300)),
-    "xquad": (xquad, "question-answering", plain.answering, {"max_length": 256, "doc_stride": 64}, (400, 120)),
+    "sst2": (sst2, "text-classification", plain.classification, {"max_length": 128}, (480, 300)),
+    "bustm": (bustm, "text-classification", plain.classification, {"max_length": 128}, (400, 200)),
+    "stsb": (stsb, "text-classification", plain.regression, {"max_length": 128}, (400, 200)),
+    "wnut17": (wnut17, "token-classification", plain.tagging, {"max_length": 128}, (320, 120)),
+    "xquad": (xquad, "question-answering", plain.answering, {"max_length": 256, "doc_stride": 64}, (200, 80)),
 }
+
+SETTINGS = {"wnut17": {"num_train_epochs": 6, "learning_rate": 5e-4}}
+"""Where one gentle epoch teaches nothing."""
 
 
 def ours(workspace: Workspace, case: str, data: Data, settings: dict[str, Any]) -> dict[str, float]:
@@ -102,7 +110,7 @@ def compared(workspace: Workspace, case: str, sizes: tuple[int, int], settings: 
     return {kind: found[kind] for kind in theirs}, theirs
 
 
-@pytest.mark.parametrize("case", ["sst2", "wnut17"])
+@pytest.mark.parametrize("case", ["sst2", "stsb"])
 def test_a_few_steps_end_at_the_same_metrics(case: str, workspace: Workspace) -> None:
     found, theirs = compared(workspace, case, (48, 40), {"max_steps": 3, "learning_rate": 1e-3})
     assert found == pytest.approx(theirs, abs=NEAR)
@@ -111,7 +119,9 @@ def test_a_few_steps_end_at_the_same_metrics(case: str, workspace: Workspace) ->
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_real_training_ends_at_the_same_metrics(case: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
-    found, theirs = compared(workspace, case, CASES[case][4], {"num_train_epochs": 2, "learning_rate": 1e-4})
+    settings = {"num_train_epochs": 1, "learning_rate": 2e-4} | SETTINGS.get(case, {})
+    found, theirs = compared(workspace, case, CASES[case][4], settings)
+    assert 0 < next(iter(theirs.values())) < 1, "there is something to agree on"
     with capsys.disabled():
         print(f"\n{case}: " + "  ".join(f"{kind} {found[kind]:.6f} = {theirs[kind]:.6f}" for kind in theirs))
     assert found == pytest.approx(theirs, abs=NEAR)

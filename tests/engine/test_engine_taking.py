@@ -94,7 +94,7 @@ def test_qlora_is_merged_onto_the_base_in_full_and_scored_as_it_was_trained(tmp_
     run = exporting.tuned("chat", "qlora", "llama", tmp_path)
     done = exporting.take(run, "merged")
     assert done["word"] == "equal"
-    assert set(done["trained"]) == {"perplexity", "token_accuracy"}
+    assert set(done["trained"]) == {"perplexity", "token_accuracy", "bits_per_byte"}
     assert done["trained"]["perplexity"] != pytest.approx(done["before"], rel=1e-6)
     assert "quantization_config" not in json.loads(Path(done["folder"], "config.json").read_text())
 

@@ -55,7 +55,7 @@ RUN = [
             ("chat", "llama", "qlora", {}, {}),
             ("chat", "qwen", "prefix-tuning", {}, {}),
             ("chat", "llama", "prompt-tuning", {}, {}),
-            ("chat", "gpt2", {"kind": "oft", "oft_block_size": 8}, {"chat_template": "chatml"}, {}),
+            ("chat", "mistral", {"kind": "oft", "oft_block_size": 8}, {"chat_template": "chatml", "max_length": 400}, {}),
         ]
     ),
 ]  # fmt: skip

@@ -40,11 +40,7 @@ from workbench.models.facts import read_config
 PRUNERS = ("median", "asha", "none")
 FEWEST = 8
 """Trials below which nothing is pruned: there is too little to compare with."""
-PIECES = (
-    "training.per_device_train_batch_size",
-    "training.gradient_accumulation_steps",
-    "training.gradient_checkpointing",
-)
+PIECES = ("training.per_device_train_batch_size", "training.gradient_accumulation_steps", "training.gradient_checkpointing")  # fmt: skip
 """What may change within a trial when memory runs out: nothing of what is learned."""
 TRIAL = "trial.json"
 
@@ -296,7 +292,5 @@ def promoted(search: Search) -> Recipe:
     """The search's recipe with the settings of its best trial, in pieces that fit: its run may have had to make them smaller."""
     winner = best(search)
     made, file = settled(search.plan.recipe, winner.values), search.workspace.runs / winner.run / "recipe.yaml"
-    if not winner.run or not file.is_file():  # somebody removed it
-        return made
-    ran = recipes.read(file)
+    ran = recipes.read(file) if winner.run and file.is_file() else made  # somebody may have removed it
     return made.replace({path: value_of(ran, path) for path in PIECES})

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import workbench
 from workbench.core.errors import shorten
 from workbench.engine.worker import QUIET
 
+WATCHED = "import runpy, sys; from workbench.engine.world import die_with_launcher; die_with_launcher(); runpy.run_path(sys.argv[1], run_name='__main__')"
+"""Runs a script that ends when who asked for it is gone: an export may be called off."""
 NEAR, ROUGH, SAME = 1e-2, 5e-2, 1e-4
 """Relative differences of a loss: allowed in fp32, allowed in half precision or with dropout over rows laid end to end, and called equal."""
 
@@ -45,14 +48,11 @@ def started(source: Any, script: Path, steps: int) -> subprocess.CompletedProces
     threads = {"OMP_NUM_THREADS": str(source.recipe.compute.threads)} if source.recipe.compute.threads else {}
     gpu = {} if source.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
     told = {"MODEL": str(source.start), "STEPS": str(steps), "HF_HUB_OFFLINE": "1", **QUIET, **threads, **gpu}
+    paths = os.pathsep.join([str(workbench.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
-        [sys.executable, str(script)],
-        cwd=script.parent,
-        env={**os.environ, **told},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        [sys.executable, "-c", WATCHED, str(script)], cwd=script.parent, env={**os.environ, **told, "PYTHONPATH": paths},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def losses_of(run: Any) -> list[float]:

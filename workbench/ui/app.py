@@ -84,12 +84,16 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
         return JSONResponse(news(lang, workspace, feed))
 
     head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
-    return gr.mount_gradio_app(
-        app, build(lang, workspace, feed), path=f"/{lang}", server_name=door.host, server_port=door.port,
+    blocks = build(lang, workspace, feed)
+    mounted = gr.mount_gradio_app(
+        app, blocks, path=f"/{lang}", server_name=door.host, server_port=door.port,
         footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
         enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
     )  # fmt: skip
+    # a browser has six connections to one address for all its tabs, and each tab would hold one for ever: the seventh would not open
+    blocks.config["connect_heartbeat"] = False
+    return mounted
 
 
 def _front(door: Door) -> FastAPI:

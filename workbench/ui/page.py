@@ -70,7 +70,7 @@ class Page:
         def listed(current: str | None, pointed: str, before: list[str]) -> list[Any]:
             found = choices()
             ids = [item[1] if isinstance(item, tuple) else item for item in found]
-            arrived = pointed in ids and pointed not in before
+            arrived = pointed in ids and pointed not in before and pointed != current
             if current in ids and not arrived:  # the value stays untouched: a newer choice may be on its way
                 return [gr.update(choices=found), ids]
             return [gr.update(choices=found, value=pointed if pointed in ids else (ids[0] if ids else None)), ids]
@@ -78,9 +78,9 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         both = [dropdown, known]
         self.loads.append((listed, [dropdown, self.run, known], both))
-        self.mark.change(listed, [dropdown, self.run, known], both, **quiet)
-        self.run.change(lambda pointed: listed(None, pointed, []), [self.run], both, **quiet)
-        self.asked.change(lambda asked: listed(None, asked.split(" ")[0], []), [self.asked], both, **quiet)
+        self.mark.change(listed, [dropdown, self.run, known], both, js=REMEMBERED, **quiet)
+        self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, **quiet)
+        self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 
 def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:

@@ -1,4 +1,4 @@
-"""The report card of a run: the verdict first, then figures, then folds: metrics, rows, labels, calibration, answers, to take along."""
+"""The report card of a run: the verdict first, then figures, answers before and after, and folds: metrics, rows, labels, calibration, to take along."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def build(page: Page, chosen: Any, talk: Any) -> None:
     card = gr.HTML(padding=False, elem_id="report-card")
     with gr.Row(elem_classes="two"):
         plots = [gr.Plot(visible=False, show_label=False) for _ in range(3)]
+    with gr.Accordion(words("samples"), open=True, visible=False, elem_id="card-samples") as answers:
+        samples = gr.HTML(padding=False)
     with gr.Accordion(words("card_measured"), open=False, visible=False, elem_id="card-metrics") as metrics:
         measured = gr.HTML(padding=False)
     with gr.Accordion(words("card_rows", n=""), open=False, visible=False, elem_id="card-rows") as fold:
@@ -36,8 +38,6 @@ def build(page: Page, chosen: Any, talk: Any) -> None:
     with gr.Accordion(words("card_calibration"), open=False, visible=False, elem_id="card-calibration") as calibration:
         curve = gr.Plot(show_label=False)
         gr.HTML(hint(words("card_calibration_text")), padding=False)
-    with gr.Accordion(words("samples"), open=False, visible=False, elem_id="card-samples") as answers:
-        samples = gr.HTML(padding=False)
     with gr.Accordion(words("card_take"), open=False, visible=False, elem_id="card-take") as take:
         gr.HTML(hint(words("card_take_text")), padding=False)
         with gr.Row():
