@@ -66,7 +66,9 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     quiet = {"show_progress": "hidden", "queue": False}
     chosen, what, others, curve = picked
     drawn, charted = gr.State([]), gr.State("")
-    chosen.change(None, [chosen], [page.run], js="run => run || ''")  # at once: an answer of the server's could come after the next click
+    chosen.change(
+        None, [chosen], [page.run], js="run => run || ''"
+    )  # at once: an answer of the server's could come after the next click
     chosen.change(
         lambda run: [gr.update(choices=_others(page)), *_fresh(page, run, [])], [chosen], [others, *parts, drawn], **quiet
     )  # fmt: skip
