@@ -19,6 +19,8 @@ class Decoder:
         self._ids: list[int] = []
         self._before = self._whole = 0
         """Where the last whole piece begins, and where it ends."""
+        self._piece = ""
+        """That piece, read by itself."""
         self._text, self._sent = "", 0
         self._strip = template  # the template ends before the space of the first word; it is not part of the answer
         self.stopped = False
@@ -43,13 +45,13 @@ class Decoder:
 
     def _settle(self, last: bool) -> None:
         """Take over what is whole now."""
-        old = self._decode(self._ids[self._before : self._whole])
-        new = self._decode(self._ids[self._before :])
+        old, new = self._piece, self._decode(self._ids[self._before :])
         if last:
             new = new.rstrip(HALF)
         if len(new) <= len(old) or new.endswith(HALF):
             return
         self._before, self._whole = self._whole, len(self._ids)
+        self._piece = self._decode(self._ids[self._before :])
         piece = new[len(old) :]
         if self._strip:
             piece, self._strip = piece.removeprefix(" "), False

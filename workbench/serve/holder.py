@@ -27,6 +27,7 @@ from workbench.models.loading import checkpoint_file, lay_on, load_model, load_o
 from workbench.models.twin import extra_bytes, tensors, twin
 from workbench.serve.batch import agrees
 from workbench.serve.mixed import Mixed, mixes
+from workbench.serve.padding import even_out
 from workbench.serve.roster import Part, Roster
 from workbench.serve.schema import Refused
 
@@ -85,6 +86,8 @@ class Holder:
         if target and recipe:
             options = {**load_options(target), **METHODS.get(recipe.method.kind).loading(recipe.method)}
         self.base = load_model(folder, self.task, options, self.device, self.dtype).eval().requires_grad_(False)
+        if self.generates:
+            even_out(self.base.get_output_embeddings())
         self.mixed = Mixed(self.base)
         with torch.inference_mode():
             wanted = TOLERANCE.get(self.base.dtype, 3e-2)

@@ -1,13 +1,18 @@
 """LoRA adapters in one model: rows of a batch may each have their own, or none.
 
-PEFT's `adapter_names` puts hooks on every layer at every call and leaves them there when the call raises. Here they are put on
-once for as long as the rows stay the same, and taken off in any case.
+PEFT's `adapter_names` takes the rows of one adapter after another through every layer, hooks every layer at every call and leaves the
+hooks there when the call raises. Here the matrices of all adapters in the batch stand side by side, each row counts only its own
+(two products per layer however many adapters there are; the idea of S-LoRA, arXiv:2311.03285), for as long as the rows stay the same,
+and everything is taken off in any case. Layers that are no linear ones (LoRA on embeddings) go PEFT's way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
+
+import torch
 
 from workbench.core.files import read_json
 from workbench.core.method import METHODS
@@ -28,6 +33,7 @@ def mixes(run: Run) -> bool:
         return False
     odd = (
         "use_dora",
+        "lora_bias",
         "modules_to_save",
         "trainable_token_indices",
         "alora_invocation_tokens",
@@ -97,22 +103,69 @@ class Mixed:
         if rows == self._rows:
             return
         self.leave()
-        hooks = self.model.base_model._enable_peft_forward_hooks(adapter_names=rows)
-        hooks.__enter__()
-        self._hooks, self._rows = hooks, rows
+        layers = list(self._layers())
+        if not all(map(linear, layers)):
+            self._hooks = self.model.base_model._enable_peft_forward_hooks(adapter_names=rows)
+            self._hooks.__enter__()
+        else:
+            masks = dict[tuple[tuple[str, int], ...], Any]()
+            for layer in layers:
+                layer.forward = partial(side_by_side, layer, *stacked(layer, rows, masks))
+        self._rows = rows
 
-    def leave(self) -> None:
-        """Take the hooks off, also those that PEFT forgot when something raised."""
-        if self._hooks is not None:
-            hooks, self._hooks, self._rows = self._hooks, None, []
-            hooks.__exit__(None, None, None)
-
-    def recover(self) -> None:
-        """After a call that raised: no hook stays."""
+    def _layers(self) -> Iterator[Any]:
         from peft.tuners.lora import LoraLayer
 
+        return (part for part in self.model.modules() if isinstance(part, LoraLayer))
+
+    def leave(self) -> None:
+        """Take off what `_enter` put on."""
+        if self._hooks is not None:
+            hooks, self._hooks = self._hooks, None
+            hooks.__exit__(None, None, None)
+        elif self._rows:
+            for layer in self._layers():
+                layer.__dict__.pop("forward", None)
+        self._rows = []
+
+    def recover(self) -> None:
+        """After a call that raised: no hook stays, those that PEFT forgets neither."""
         self.leave()
-        for part in [] if self.model is None else self.model.modules():
-            if isinstance(part, LoraLayer):
-                part._forward_pre_hooks.clear()
-                part._forward_pre_hooks_with_kwargs.clear()
+        for part in [] if self.model is None else self._layers():
+            part._forward_pre_hooks.clear()
+            part._forward_pre_hooks_with_kwargs.clear()
+
+
+def linear(layer: Any) -> bool:
+    """Whether a layer's adapters are two products."""
+    matrices = [*layer.lora_A.values(), *layer.lora_embedding_A.values()]
+    return all(isinstance(each, torch.nn.Linear) for each in matrices)
+
+
+Masks = dict[tuple[tuple[str, int], ...], Any]
+
+
+def stacked(layer: Any, rows: Sequence[str], masks: Masks) -> tuple[Any, Any, Any]:
+    """(A of all adapters (ranks, in), B with their scalings (out, ranks), share of each row in each rank (rows, ranks)), or Nones.
+
+    Layers of equal ranks share one of `masks`.
+    """
+    names = [name for name in dict.fromkeys(rows) if name in layer.lora_A]
+    if not names:
+        return None, None, None
+    down = torch.cat([layer.lora_A[name].weight for name in names])
+    up = torch.cat([layer.lora_B[name].weight * layer.scaling[name] for name in names], dim=1)
+    key = tuple((name, layer.lora_A[name].weight.shape[0]) for name in names)
+    if key not in masks:
+        own = [[row == name for name, rank in key for _ in range(rank)] for row in rows]
+        masks[key] = torch.tensor(own, device=down.device).to(down.dtype)
+    return down, up, masks[key]
+
+
+def side_by_side(layer: Any, down: Any, up: Any, mask: Any, x: Any, *given: Any, **named: Any) -> Any:
+    """The layer's output for x (rows, …, in), each row with its own adapter."""
+    made = layer.base_layer(x, *given, **named)
+    if down is None:
+        return made
+    inner = torch.nn.functional.linear(x.to(down.dtype), down) * mask.view(len(mask), *[1] * (x.dim() - 2), -1)
+    return made + torch.nn.functional.linear(inner, up).to(made.dtype)
