@@ -38,6 +38,13 @@
       return ["?"];
     } finally { asking = false; }
   };
+  window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
+  window.wbLab = (kind, names, given) => { // what is open, and its settings, in the address: a link to a lab
+    const old = new URLSearchParams(location.search), now = new URLSearchParams({ lab: kind });
+    names.forEach((name, place) => now.set(name, given[place]));
+    if (old.get("lab") === kind && old.get("hide")) now.set("hide", old.get("hide"));
+    history.replaceState(null, "", location.pathname + "?" + now + location.hash);
+  };
   window.wbField = (path) => {
     const field = document.getElementById("field-" + path.replaceAll(".", "-"));
     if (field) { field.scrollIntoView({ block: "center" }); const input = field.querySelector("input,textarea"); if (input) input.focus(); }

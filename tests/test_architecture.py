@@ -19,7 +19,17 @@ LAYERS = [
     {"core"}, {"data", "models"}, {"methods", "tasks", "metrics"}, {"engine", "serve"}, {"starter", "learn"},
     {"ui", "cli", "commands", "commands_ahead", "commands_data"},
 ]  # fmt: skip
-SIBLINGS = ("methods", "tasks", "metrics", "data/readers", "data/cleaning", "data/modes", "ui/tabs", "engine/export")
+SIBLINGS = (
+    "methods",
+    "tasks",
+    "metrics",
+    "data/readers",
+    "data/cleaning",
+    "data/modes",
+    "ui/tabs",
+    "engine/export",
+    "learn",
+)
 
 
 @cache
@@ -81,7 +91,8 @@ def test_what_the_page_imports_leaves_torch_alone() -> None:
         "import sys; import workbench.cli, workbench.ui.app, workbench.ui.page, workbench.ui.tabs.chat, workbench.ui.tabs.data\n"
         "from workbench.core.task import TASKS; from workbench.core.method import METHODS; from workbench.core.metric import METRICS\n"
         "from workbench.engine.taking import EXPORTS\n"
-        "TASKS.all(); METHODS.all(); METRICS.all(); EXPORTS.all()\n"
+        "from workbench.core.lab import LABS\n"
+        "TASKS.all(); METHODS.all(); METRICS.all(); EXPORTS.all(); LABS.all()\n"
         f"print(sorted(set(sys.modules) & {HEAVY!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -185,6 +185,7 @@ def serve(workspace: Workspace, arguments: Arguments) -> int:
 def listing(workspace: Workspace, arguments: Arguments) -> int:
     """What there is to choose from: kind and label in both languages."""
     from workbench.core.method import METHODS
+    from workbench.core.lab import LABS
     from workbench.core.metric import METRICS
     from workbench.core.task import TASKS
     from workbench.data.step import CLEANING
@@ -194,6 +195,7 @@ def listing(workspace: Workspace, arguments: Arguments) -> int:
     kinds: dict[str, Any] = {
         "tasks": TASKS.all, "methods": METHODS.all, "metrics": METRICS.all,
         "cleaning": CLEANING.all, "presets": preset.all_presets, "models": lambda: STARTERS, "exports": EXPORTS.all,
+        "labs": LABS.all,
     }  # fmt: skip
     out(
         [{"kind": item.kind, "label": {"en": item.label.en, "zh": item.label.zh}} for item in kinds[arguments.what]()],

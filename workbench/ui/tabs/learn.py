@@ -1,4 +1,4 @@
-"""Learn: the first page. Three ready samples, and the road with what has been done for real ticked off."""
+"""Learn: the first page. Ready samples, and the road map: every stop can be touched, and is ticked when it was really done."""
 
 from __future__ import annotations
 
@@ -7,28 +7,49 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.core.lab import LABS, STOPS, Lab, at
 from workbench.core.preset import Preset, all_presets
-from workbench.core.run import all_runs
+from workbench.learn import _progress
+from workbench.ui import labs
 from workbench.ui.notices import esc, heading, tag
 from workbench.ui.page import Page
 
-STOPS = ("data", "model", "train", "evaluate", "chat")
+PICK = """element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-lab]');
+  if (button) trigger('click', { lab: button.dataset.lab });
+});"""
 
 
 def build(page: Page) -> None:
-    """Sample cards on top, the road below."""
+    """Sample cards on top, the road map below, and the lab that is open."""
     words = page.words
     gr.HTML(heading(words("learn_title"), words("learn_text")), padding=False)
     samples = [preset for preset in all_presets() if preset.about.get("sample")]
     with gr.Row(elem_classes="sample-row"):
         buttons = [_card(page, preset) for preset in samples]
-    road = gr.HTML(padding=False)
+    road = gr.HTML(padding=False, js_on_load=PICK, elem_id="road")
+    chosen, given = labs.build(page, road, lambda: _road(page))
     page.view(lambda: _road(page), [], [road])
     page.mark.change(lambda: _road(page), None, [road], show_progress="hidden", queue=False)
+    road.click(_picked, None, [chosen, given], **labs.QUIET).then(None, [chosen], None, js="wbLabOpen")
+    page.loads.append((_linked, [], [chosen, given]))
     for preset, button in zip(samples, buttons, strict=True):
         button.click(partial(_use, page, preset), [page.pulse], [page.pulse], queue=False).then(
             None, [page.pulse], None, js="wbTrain"
         )
+
+
+def _picked(event: gr.EventData) -> list[Any]:
+    """The lab whose button was pressed; its settings are the defaults."""
+    kind = str(getattr(event, "lab", "") or "")
+    return [kind if kind in LABS.kinds() else gr.skip(), {}]
+
+
+def _linked(request: gr.Request) -> list[Any]:
+    """The lab a link names, with the settings it gives."""
+    asked = dict(request.query_params)
+    kind = str(asked.pop("lab", ""))
+    return [kind if kind in LABS.kinds() else "", asked]
 
 
 def _card(page: Page, preset: Preset) -> Any:
@@ -48,31 +69,34 @@ def _use(page: Page, preset: Preset, pulse: float) -> float:
 
 
 def _road(page: Page) -> str:
-    words = page.words
-    done = done_stops(page)
-    rows = "".join(
-        tag(
-            "div",
-            f'<span class="mark{" done" if stop in done else ""}">{"✓" if stop in done else "○"}</span>'
-            f"<div><b>{esc(words(f'road_{stop}'))}</b><small>{esc(words(f'road_{stop}_text'))}</small></div>"
-            f'<button type="button" class="link" data-go="{stop}">{esc(words("open"))}</button>',
-            class_="stop",
-        )
-        for stop in STOPS
+    """Every stop with its labs, and how many were done for real."""
+    words, known = page.words, _progress.all_of(page.workspace)
+    rows = "".join(_stop(page, stop, known) for stop in STOPS if at(stop))
+    done = sum(each.status == _progress.DONE for each in known.values())
+    title = f"<h2>{esc(words('road_title'))}</h2><p>{esc(words('road_text', done=done, all=len(known)))}</p>"
+    return title + tag("div", rows, class_="road card")
+
+
+def _stop(page: Page, stop: str, known: dict[str, _progress.Progress]) -> str:
+    name = f"<b><small>{esc(stop)}</small> {esc(page.words.say(STOPS[stop]))}</b>"
+    return tag(
+        "div",
+        name + tag("div", "".join(_chip(page, lab, known[lab.kind]) for lab in at(stop)), class_="labs"),
+        class_="stop",
     )
-    return f"<h2>{esc(words('road_title'))}</h2>{tag('div', rows, class_='stops card')}"
 
 
-def done_stops(page: Page) -> set[str]:
-    """What the workspace shows was really done: a saved dataset, a finished run, its report, a chat."""
-    done = set()
-    if any(page.workspace.datasets.iterdir()):
-        done.add("data")
-    finished = [run for run in all_runs(page.workspace) if run.status == "finished"]
-    if finished:
-        done |= {"model", "train"}
-    if any((run.result / "report.json").exists() for run in finished):
-        done.add("evaluate")
-    if (page.workspace.root / "serve").exists():
-        done.add("chat")
-    return done
+def _chip(page: Page, lab: Lab, known: _progress.Progress) -> str:
+    mark = tag("span", _progress.MARKS[known.status], class_="mark", aria_hidden="true")
+    label = f"{mark}{esc(page.words.say(lab.label))}"
+    trace = known.trace
+    said = page.words(f"lab_{known.status}", what=page.words.say(trace.text) if trace else "")
+    return tag(
+        "button",
+        label,
+        type="button",
+        class_=f"lab {known.status}",
+        data_lab=lab.kind,
+        title=said,
+        aria_description=said,
+    )

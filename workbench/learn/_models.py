@@ -1,0 +1,57 @@
+"""Models and tokenizers a lab looks into, loaded once in the labs' own process. Nothing here may be called by the page."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from workbench.core.errors import UserError
+from workbench.core.task import TASKS
+from workbench.core.workspace import Workspace
+from workbench.models import catalog
+from workbench.models.loading import load_model, load_tokenizer
+
+DECODER, ENCODER = "lumo", "all-MiniLM-L6-v2"
+"""The starter models: there without a network."""
+MOST = 3
+"""Models that are kept."""
+LONGEST = 64
+"""Tokens of a text that is looked into: more than that nobody can see at once."""
+_kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+
+def model(workspace: Workspace, name: str, task: str) -> Any:
+    """A model for a task (its head as it comes), in evaluation mode, with attention that can be looked at."""
+    key = (name, task)
+    if key not in _kept:
+        made = load_model(catalog.here(workspace, name), TASKS.get(task), {}).eval().requires_grad_(False)
+        made.set_attn_implementation("eager")
+        _kept[key] = made
+        while len(_kept) > MOST:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def tokenizer(workspace: Workspace, name: str) -> Any:
+    """A model's tokenizer."""
+    key = (name, "tokenizer")
+    if key not in _kept:
+        _kept[key] = load_tokenizer(catalog.here(workspace, name))
+    return _kept[key]
+
+
+def encoded(workspace: Workspace, name: str, text: str) -> tuple[Any, list[str]]:
+    """(batch of one text, its tokens as they are read); UserError when it is empty or too long to be seen."""
+    words = tokenizer(workspace, name)
+    batch = words(text, return_tensors="pt", split_special_tokens=False)
+    ids = batch["input_ids"][0].tolist()
+    if not ids or not text.strip():
+        raise UserError("Type a text first.", "请先输入一段文字。", field="text")
+    if len(ids) > LONGEST:
+        raise UserError(
+            f"The text has {len(ids)} tokens; up to {LONGEST} can be seen at once. Shorten it.",
+            f"这段文字有 {len(ids)} 个词元，一次最多能看 {LONGEST} 个，请缩短。",
+            field="text",
+        )
+    return batch, [words.decode([each]) for each in ids]
