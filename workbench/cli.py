@@ -65,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
     serve.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
     listing = verbs.add_parser("list", help="what there is to choose from")
-    listing.add_argument("what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports"])
+    listing.add_argument(
+        "what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs", "labs"]
+    )
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
     bench.add_argument("more", nargs=argparse.REMAINDER, help="for the benchmark itself: --long, --rounds 3, --json …")

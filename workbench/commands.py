@@ -184,8 +184,8 @@ def serve(workspace: Workspace, arguments: Arguments) -> int:
 
 def listing(workspace: Workspace, arguments: Arguments) -> int:
     """What there is to choose from: kind and label in both languages."""
-    from workbench.core.method import METHODS
     from workbench.core.lab import LABS
+    from workbench.core.method import METHODS
     from workbench.core.metric import METRICS
     from workbench.core.task import TASKS
     from workbench.data.step import CLEANING
