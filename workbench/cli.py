@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument(
-        "what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs", "labs"]
+        "what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs"]
     )
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
