@@ -23,7 +23,7 @@ def commands(page: Path) -> list[list[str]]:
     """`python launch.py …` in blocks of code, without comments; [OPTIONAL] parts and … left out."""
     text = "\n".join(re.findall(r"^```.*?\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
     lines = re.findall(r"^python launch\.py(?: (.*))?$", text.replace("\\\n", " "), re.MULTILINE)
-    return [[word for word in shlex.split(re.sub(r"\[[^\]]*\]|…", "", line), comments=True)] for line in lines]
+    return [shlex.split(re.sub(r"\[[^\]]*\]|…", "", line), comments=True) for line in lines]
 
 
 SHOWN = [(page.name, words) for page in PAGES for words in commands(page)]
