@@ -23,6 +23,7 @@ from workbench.models import source
 
 ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena)  # fmt: skip
 """Where verbs are at home."""
+LISTED = ["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs"]
 BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults", "serve"]  # fmt: skip
 
 
@@ -65,9 +66,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
     serve.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
     listing = verbs.add_parser("list", help="what there is to choose from")
-    listing.add_argument(
-        "what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs"]
-    )
+    listing.add_argument("what", choices=LISTED)
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
     bench.add_argument("more", nargs=argparse.REMAINDER, help="for the benchmark itself: --long, --rounds 3, --json …")
