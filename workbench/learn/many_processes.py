@@ -201,7 +201,7 @@ def _said(knobs: Any, mine: Held) -> Picture:
 def _growth(knobs: Any) -> Picture:
     counts = [1, 2, 4, 8, 16, 32, 64, 128, 256]
     ways = [f"stage {stage}" for stage in range(4)]
-    series = {
+    series: dict[Named, tuple[Numbers, Numbers]] = {
         WAYS[way]: (counts, [held(knobs.billions, count, way, knobs.offload).device for count in counts])
         for way in ways
     }
