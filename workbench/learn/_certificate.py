@@ -63,13 +63,14 @@ def page(workspace: Workspace, lang: Lang) -> str:
     return f'<!doctype html><html lang="{lang}"><head>{head}<title>{title}</title><style>{STYLE}</style></head><body>{"".join(body)}</body></html>\n'  # fmt: skip
 
 
-def figures(card: dict[str, Any]) -> str:
-    """ "accuracy 50.0 % → 99.5 % (97.2 % – 99.9 %)": before, after, its 95 % interval."""
+def figures(card: dict[str, Any]) -> Text:
+    """ "Accuracy: 50.0 % → 99.5 % (97.2 % – 99.9 %)": before, after, its 95 % interval."""
     metric = METRICS.get(card["main_metric"])
     before, after = (_figure(metric.percent, card[side][metric.kind]) for side in ("before", "after"))
     span = card.get("interval")
-    within = f" ({_figure(metric.percent, span[0])} – {_figure(metric.percent, span[1])})" if span else ""
-    return f"{metric.kind} {before} → {after}{within}"
+    low_high = f"{_figure(metric.percent, span[0])} – {_figure(metric.percent, span[1])}" if span else "–"
+    said = f"{before} → {after}"
+    return Text(f"{metric.label.en}: {said} (95 %: {low_high})", f"{metric.label.zh}：{said}（95% 区间 {low_high}）")
 
 
 def _figure(percent: bool, value: float) -> str:
@@ -105,7 +106,11 @@ def _run(run: Run, lang: Lang) -> str:
         "method": recipe.method.kind,
     }
     told = "".join(f"<tr><th>{_say(name, lang)}</th><td>{_esc(value)}</td></tr>" for name, value in facts.items())
-    result = _say("none", lang) if card is None else f"{_say('metric', lang, rows=card['rows'])}: {_esc(figures(card))}"
+    result = (
+        _say("none", lang)
+        if card is None
+        else f"{_say('metric', lang, rows=card['rows'])}: {_esc(figures(card).say(lang))}"
+    )
     files = "".join(
         f"<tr><td>{_esc(name)}</td><td>{size:,}</td><td><code>{digest}</code></td></tr>"
         for name, size, digest in files_of(run)

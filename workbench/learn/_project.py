@@ -16,6 +16,7 @@ from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.dataset import Dataset
 from workbench.engine.taking import taken
+from workbench.engine.verdict import BASELINES
 from workbench.learn import _certificate
 from workbench.learn._seen import FINISHED
 
@@ -130,8 +131,7 @@ def _better(run: Run | None) -> Trace | None:
     card = run.report if run else None
     if run is None or card is None or card.get("outcome") != "better":
         return None
-    said = _certificate.figures(card)
-    return Trace(Text(said, said), "evaluate", run.id)
+    return Trace(_certificate.figures(card), "evaluate", run.id)
 
 
 def _exported(run: Run | None) -> Trace | None:
@@ -158,7 +158,11 @@ def _figures(run: Run | None) -> list[Picture]:
     metric = METRICS.get(card["main_metric"])
     values = {
         Text("before", "微调前"): card["before"][metric.kind],
-        **{name: each[metric.kind] for name, each in card.get("baseline", {}).items() if metric.kind in each},
+        **{
+            BASELINES.get(name, Text(name, name)): each[metric.kind]
+            for name, each in card.get("baseline", {}).items()
+            if metric.kind in each
+        },
         Text("after", "微调后"): card["after"][metric.kind],
     }
     series: dict[Named, Numbers] = {metric.label: list(values.values())}

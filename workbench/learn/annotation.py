@@ -19,6 +19,7 @@ from workbench.data.history import History
 TABLE = ""
 MANY = 20
 """Rows labelled by hand that count as having done it."""
+ANSWERS = {"yes": Text("yes", "是"), "no": Text("no", "否")}
 Pairs = list[tuple[str, str]]
 
 
@@ -140,11 +141,12 @@ class Annotation(Lab):
             )
         same, by_chance, found = sum(a == b for a, b in pairs) / len(pairs), chance(pairs), labels.kappa(pairs)
         words = sorted({word for pair in pairs for word in pair}, reverse=True)[:12]
+        shown = [ANSWERS.get(word, Text(word, word)) if not knobs.whose else Text(word, word) for word in words]
         counts = [[sum(pair == (a, b) for pair in pairs) for b in words] for a in words]
         return [
             _said(same, by_chance, found),
             heat(
-                Text("Who said what", "谁说了什么"), counts, words, words, (names[1], names[0]), written=True, form="d"
+                Text("Who said what", "谁说了什么"), counts, shown, shown, (names[1], names[0]), written=True, form="d"
             ),
             _curve(same, by_chance),
             grid(
