@@ -26,6 +26,10 @@ WAYS = {
     "tensor": Text("tensor parallel", "张量并行"),
     "pipeline": Text("pipeline parallel", "流水线并行"),
 }
+SHORT: tuple[Named, ...] = (
+    Text("data parallel", "数据并行"), "ZeRO 1", "ZeRO 2", "ZeRO 3", Text("tensor", "张量并行"), Text("pipeline", "流水线并行"),
+)  # fmt: skip
+"""The same, under bars."""
 SHAPE = 128
 """Width of a layer ÷ number of layers, about that of usual language models (7 B: 4,096 and 32)."""
 
@@ -157,7 +161,6 @@ class ManyProcesses(Lab):
             )
         every = {way: held(knobs.billions, knobs.devices, way, knobs.offload, knobs.tokens) for way in WAYS}
         mine = every[knobs.way]
-        names = list(WAYS.values())
         parts: dict[Named, Numbers] = {
             Text("weights", "权重"): [each.weights for each in every.values()],
             Text("gradients", "梯度"): [each.gradients for each in every.values()],
@@ -165,8 +168,8 @@ class ManyProcesses(Lab):
         }
         return [
             _said(knobs, mine),
-            bars(Text("Memory of each device", "每个设备的内存"), names, parts, Text("GB", "GB"), stacked=True),
-            bars(Text("Sent by each device in a step", "每个设备每步发送的数据"), names, {Text("sent", "发送"): [each.wire for each in every.values()]}, Text("GB", "GB")),
+            bars(Text("Memory of each device", "每个设备的内存"), SHORT, parts, Text("GB", "GB"), stacked=True),
+            bars(Text("Sent by each device in a step", "每个设备每步发送的数据"), SHORT, {Text("sent", "发送"): [each.wire for each in every.values()]}, Text("GB", "GB")),
             _growth(knobs),
             _arithmetic(knobs, mine),
         ]  # fmt: skip
@@ -200,10 +203,9 @@ def _said(knobs: Any, mine: Held) -> Picture:
 
 def _growth(knobs: Any) -> Picture:
     counts = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-    ways = [f"stage {stage}" for stage in range(4)]
     series: dict[Named, tuple[Numbers, Numbers]] = {
-        WAYS[way]: (counts, [held(knobs.billions, count, way, knobs.offload).device for count in counts])
-        for way in ways
+        name: (counts, [held(knobs.billions, count, way, knobs.offload).device for count in counts])
+        for way, name in zip(WAYS, SHORT[:4], strict=False)
     }
     return lines(Text("The more devices", "设备越多"), series, Text("devices", "设备数"), Text("GB on each", "每个设备 GB"), log="xy")  # fmt: skip
 

@@ -33,8 +33,11 @@ class Settings(Section):
         _labelled.FIRST, Text("Dataset", "数据集"), Text("Labelled rows, your own or a sample.", "带标签的行：你自己的或示例。")
     )  # fmt: skip
     learning_rate: float = knob(
-        0.01, Text("Learning rate", "学习率"), Text("Of Adam; 0.0003 to 0.3 is what the sweep tries.", "Adam 的学习率；扫描范围为 0.0003 到 0.3。"), gt=0, le=3, example="0.01"
-    )  # fmt: skip
+        0.01,
+        Text("Learning rate", "学习率"),
+        Text("Of Adam.", "Adam 的学习率。"),
+        choices=tuple((rate, Text(f"{rate:g}", f"{rate:g}")) for rate in (*RATES, 1.0, 3.0)),
+    )
     batch: int = knob(
         16, Text("Batch size", "批大小"), Text("Every training sees the same 640 rows: larger batches take fewer steps.", "每次训练都看 640 行：批越大，步数越少。"), ge=4, le=64
     )  # fmt: skip

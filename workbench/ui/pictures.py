@@ -167,7 +167,7 @@ def _grid(picture: Picture, words: Words) -> str:
 def _links(picture: Picture, words: Words) -> str:
     """A list of links that open beside the page, which learns nothing of it."""
     rows = "".join(_link(each, words) for each in picture["rows"])
-    return f"<h3>{esc(words.pick(picture['title']))}</h3>" + tag("ul", rows, class_="links")
+    return f"<h3>{esc(words.pick(picture['title']))}</h3>" + tag("ul", rows, class_="links", tabindex="0")
 
 
 def _link(each: dict[str, Any], words: Words) -> str:
