@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from workbench.engine.interval import reach, units_of
 from workbench.engine.paired import Compared, compare, holm
 from workbench.engine.resample import Given
 from workbench.engine.room import patiently
+from workbench.engine.unseen import overlap
 from workbench.engine.verdict import Found, outcome, verdict
 
 Inputs = dict[str, Given]
@@ -102,18 +102,6 @@ def _best(main: str, guesses: dict[str, Inputs], given: Given) -> tuple[str, flo
         return None
     name = (max if metric.higher_is_better else min)(scores, key=lambda each: scores[each])
     return name, scores[name], compare(metric, guesses[name][main], given)
-
-
-def overlap(task: Task, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, int]:
-    """Held-out rows whose question is also trained on, and those that repeat another held-out row."""
-    asked = task.asks or ("messages", "prompt")
-
-    def key(row: Row) -> str:
-        parts = [row[name] for name in asked if name in row and name != "chosen"]
-        return json.dumps(parts, ensure_ascii=False, default=str).casefold()
-
-    known, held = {key(row) for row in train}, [key(row) for row in heldout]
-    return {"trained": sum(each in known for each in held), "repeated": len(held) - len(set(held))}
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -71,8 +71,8 @@ def said(metric: Metric, compared: Compared | None) -> Text:
 def _unclear(metric: Metric, compared: Compared | None) -> Text:
     if compared is None or compared.seen is None or (metric.percent and compared.seen >= 1):
         return Text(
-            "can't tell: with so few rows that differ no test could have seen a difference",
-            "无法判断：回答不同的行太少，任何检验都看不出差异",
+            "can't tell: with so few rows, or so few that differ, no test could have seen a difference",
+            "无法判断：行数或回答不同的行太少，任何检验都看不出差异",
         )
     if compared.relative:
         en = zh = f"{compared.seen:.1%}"
