@@ -75,7 +75,7 @@ def live(learning_rate: float, steps: int, forget: bool = False) -> list[dict[st
         loss = torch.nn.functional.mse_loss(net(x[:, None])[:, 0], y)
         answer = net(x[-1:, None]).item()
         loss.backward()
-        slope = net.weight.grad.item(), net.bias.grad.item()  # type: ignore[union-attr]
+        slope = net.weight.grad.item(), net.bias.grad.item()
         optimizer.step()
         after = net.weight.item(), net.bias.item()
         if not forget:
