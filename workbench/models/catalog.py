@@ -62,6 +62,17 @@ STARTERS: tuple[Starter, ...] = (
 )
 
 
+def public(model_id: str) -> tuple[str, bool]:
+    """A model by the name that others know it by, and whether the Hub has it under that. Of a folder of this machine the last name alone:
+    where it lies is nobody's business, and leads nowhere on another machine."""
+    for starter in STARTERS:
+        if starter.kind == model_id:
+            return starter.hub or model_id, bool(starter.hub)
+    if FOLDER_LIKE.match(model_id) or not HUB_ID.fullmatch(model_id) or (Path(model_id) / "config.json").is_file():
+        return Path(model_id.replace("\\", "/")).name or "model", False
+    return model_id, True
+
+
 def locate(workspace: Workspace, model_id: str, revision: str = "main") -> Located:
     """Where the model called `model_id` is; `path` is None when it must first be fetched from the Hub."""
     if model_id != model_id.strip() or not model_id.isprintable() or not model_id:
