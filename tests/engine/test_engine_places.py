@@ -11,6 +11,7 @@ import exporting
 import pytest
 import yaml
 
+from workbench.core.errors import UserError
 from workbench.core.recipe import parse, read
 from workbench.core.run import Run, create
 from workbench.core.workspace import Workspace
@@ -85,3 +86,17 @@ def test_a_script_finds_a_base_that_is_put_beside_it(run: Run, tmp_path: Path) -
     code = (tmp_path / "x" / "train.py").read_text(encoding="utf-8")
     assert "MODEL = os.environ.get('MODEL', 'my-base')" in ast.unparse(ast.parse(code))
     assert "# 基础模型不在任何 Hub 上" in code
+
+
+@pytest.mark.slow
+@QUIET
+def test_a_run_whose_base_was_moved_is_taken_from_the_workspace(tmp_path: Path) -> None:
+    run = exporting.tuned("chat", "lora", "llama", tmp_path)
+    lost = str(tmp_path / "unplugged" / "disk" / "base")
+    path = run.folder / "recipe.yaml"
+    path.write_text(path.read_text().replace(run.recipe.model.id, lost))
+    moved = Run(run.folder)
+    with pytest.raises(UserError, match="If it was moved, put it, or a link to it, at"):
+        exporting.take(moved, "adapter", tmp_path / "x")
+    (tmp_path / "models" / "base").symlink_to(run.recipe.model.id)
+    assert exporting.take(Run(run.folder), "adapter", tmp_path / "x")["word"] == "equal"
