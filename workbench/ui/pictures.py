@@ -196,6 +196,17 @@ def _grid(picture: Picture, words: Words) -> str:
     return head + notices.table([words.pick(each) for each in picture["columns"]], rows)
 
 
+def _links(picture: Picture, words: Words) -> str:
+    """A list of links that open beside the page, which learns nothing of it."""
+    rows = "".join(_link(each, words) for each in picture["rows"])
+    return f"<h3>{esc(words.pick(picture['title']))}</h3>" + tag("ul", rows, class_="links", tabindex="0")
+
+
+def _link(each: dict[str, Any], words: Words) -> str:
+    name = tag("a", esc(words.pick(each["name"])), href=each["address"], target="_blank", rel="noopener noreferrer")
+    return tag("li", f"{name}<small>{esc(each['address'].removeprefix('https://'))}</small><p>{esc(words.pick(each['why']))}</p>")  # fmt: skip
+
+
 def _code(picture: Picture, words: Words) -> str:
     marked = set(picture["marked"])
     lines = [
@@ -215,5 +226,5 @@ DRAWN: dict[str, Callable[[Picture, Words], go.Figure]] = {
     "lines": _lines, "bars": _bars, "heat": _heat, "dots": _dots, "parts": _parts, "graph": _graph,
 }  # fmt: skip
 WRITTEN: dict[str, Callable[[Picture, Words], str]] = {
-    "told": _told, "strip": _strip, "grid": _grid, "code": _code, "facts": _facts,
+    "told": _told, "strip": _strip, "grid": _grid, "links": _links, "code": _code, "facts": _facts,
 }  # fmt: skip
