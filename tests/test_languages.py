@@ -73,6 +73,14 @@ def test_a_label_that_is_a_term_uses_its_word(term: str) -> None:
             assert GLOSSARY[term]["zh"] in text.zh or text.zh in GLOSSARY[term]["zh"], f"{key}: {text.zh}"
 
 
+@pytest.mark.parametrize("term", GLOSSARY)
+def test_every_term_is_explained(term: str) -> None:
+    what = GLOSSARY[term]["what"]
+    assert what["en"].endswith(".")
+    assert what["zh"].endswith("。")
+    assert HAN.search(what["zh"])
+
+
 def calls_of_words(path: Path) -> set[str]:
     keys = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

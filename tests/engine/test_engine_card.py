@@ -18,7 +18,8 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.engine import cardpage, evidence, probe
 from workbench.engine.evaluation import Judge
-from workbench.engine.report import overlap, scores_of
+from workbench.engine.report import scores_of
+from workbench.engine.unseen import overlap
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
 CLASSES = TASKS.get("text-classification")

@@ -121,6 +121,9 @@ def flooded(workspace: Workspace, recipe: Make, spoil: Callable[..., None], mega
         largest = max(largest, log.stat().st_size)
         time.sleep(0.05)
     assert run.status == "failed"
+    while run.worker():
+        time.sleep(0.05)
+    assert log.stat().st_size <= logcap.LIMIT + 2 * logcap.KEPT
     shown = "".join(str(part) for part in runs_tab._draw(page, run.id))
     assert "ended unexpectedly" in shown
     assert "&lt;script&gt;" in shown

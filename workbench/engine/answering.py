@@ -114,7 +114,7 @@ def answer(made: Arena, name: str, asked: Reply) -> None:
     """What `asked` says of every prompt that this contestant has not answered."""
     for number in open_prompts(made, name):
         said = asked(list(made.prompts[number])).strip()
-        append(made.folder / "answers.jsonl", {"prompt": number, "who": name, "answer": said or "…"})
+        append(made.folder / "answers.jsonl", {"prompt": number, "who": name, "answer": said})
 
 
 def open_prompts(made: Arena, name: str) -> list[int]:

@@ -186,6 +186,11 @@ def vote(made: Arena, match: Match, winner: str) -> None:
     """Write a vote down."""
     if winner not in WINS:
         raise UserError(f"“{shorten(winner)}” is no vote; it is left, right, tie or bad.", f"“{shorten(winner)}”不是有效的投票：left、right、tie 或 bad。", field="vote")  # fmt: skip
+    pair = {match.left, match.right}
+    if any(each["prompt"] == match.prompt and {each["left"], each["right"]} == pair for each in made.votes()):
+        raise UserError(
+            "This pair has been voted on already; take the next one.", "这一对已经投过票了，请看下一对。", field="vote"
+        )
     append(made.folder / "votes.jsonl", {"time": round(time.time(), 3), "prompt": match.prompt, "left": match.left, "right": match.right, "winner": winner})  # fmt: skip
 
 

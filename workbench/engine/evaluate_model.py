@@ -15,7 +15,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS, Row, Task
 from workbench.core.workspace import Workspace
 from workbench.data import library
-from workbench.engine import evidence
+from workbench.engine import evidence, unseen
 from workbench.engine.ask import Answer, Question, answer, ask
 from workbench.engine.material import at_most
 from workbench.models import catalog
@@ -26,27 +26,38 @@ SEED = 42
 
 def evaluate_target(workspace: Workspace, target: str, data: str, rows: int = 0) -> Answer:
     """{"metrics": {name: number}, "rows": n, …} of a run (its tuned model) or a model id on a dataset's rows; at most `rows` (0: all)."""
+    check_rows(rows)
     library.find(workspace, data)
     return ask("evaluate_model", workspace, {"target": target, "data": data, "rows": rows})
 
 
+def check_rows(rows: int) -> None:
+    """UserError for a number of rows that is none."""
+    if rows < 0:
+        raise UserError(f"rows: “{rows}” is not possible; expected 0 (all) or more.", f"rows：“{rows}”不可用；应为 0（全部）或更大的整数。", field="rows")  # fmt: skip
+
+
 def score(workspace: Workspace, question: Question) -> Answer:
-    """Load, predict, score; with "keep" in the question the rows and what the metric is made of are kept in that folder."""
+    """Load, predict, score, on rows that none of the targets ("beside") was trained on; with "keep" in the question the rows and what
+    the metric is made of are kept in that folder."""
     from workbench.engine.evaluation import Judge
 
     target = str(question["target"])
     run = _run(workspace, target)
-    dataset = library.find(workspace, str(question["data"]))
+    dataset = library.find(workspace, str(question["data"]), int(question.get("version") or 0))
     recipe = run.recipe if run else _recipe(target, str(dataset.meta.get("task")), dataset.meta["roles"])
     task = TASKS.get(recipe.task.kind)
     made = dataset.convert(task, None)
-    rows = at_most(made.heldout or made.rows, int(question.get("rows") or 0), SEED, task)
+    whole = made.heldout or made.rows
+    fresh = unseen.left(task, whole, unseen.trained_on(workspace, task, question.get("beside") or [target]))
+    rows = at_most(fresh, int(question.get("rows") or 0), SEED, task)
     model, tokenizer = loaded(workspace, run, recipe, task)
     asked = recipe.evaluation
     judge = Judge(model, tokenizer, recipe.task, samples=asked.samples, generated=asked.generated, max_new_tokens=asked.max_new_tokens)  # fmt: skip
     if not task.talks and not run:
         _check_labels(judge, rows, target)
-    return told(task, rows, task.predict(rows, judge), question.get("keep"))
+    found = told(task, rows, task.predict(rows, judge), question.get("keep"))
+    return {**found, "left_out": len(whole) - len(fresh), "version": dataset.version}
 
 
 def told(task: Task, rows: list[Row], said: Any, keep: str | None) -> Answer:

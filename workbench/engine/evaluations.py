@@ -26,6 +26,7 @@ from workbench.core.errors import UserError, shorten
 from workbench.core.files import inside, read_json, safe_name, write_json
 from workbench.core.workspace import Workspace
 from workbench.data import library
+from workbench.engine.evaluate_model import check_rows
 
 ENDED = ("finished", "failed", "lost")
 
@@ -43,7 +44,7 @@ class Evaluation:
 
     @property
     def question(self) -> dict[str, Any]:
-        """{"target", "data", "version", "rows"}."""
+        """{"target", "data", "version", "rows", "beside": all that were asked together}."""
         found = read_json(self.folder / "question.json")
         return found if isinstance(found, dict) else {}
 
@@ -111,12 +112,13 @@ def submit(workspace: Workspace, targets: Sequence[str], data: str, rows: int = 
     wanted = [target.strip() for target in targets if target and target.strip()]
     if not wanted:
         raise UserError("Choose at least one run or model.", "请至少选择一个训练任务或模型。", field="target")
+    check_rows(rows)
     dataset = library.find(workspace, data)
-    made = []
-    for number, target in enumerate(dict.fromkeys(wanted)):
+    made, names = [], [_named(workspace, target) for target in dict.fromkeys(wanted)]
+    for number, target in enumerate(names):
         name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{number:02d}-{secrets.token_hex(2)}"
         staged = root(workspace) / f".{name}.part"
-        write_json(staged / "question.json", {"target": _named(workspace, target), "data": dataset.name, "version": dataset.version, "rows": rows})  # fmt: skip
+        write_json(staged / "question.json", {"target": target, "data": dataset.name, "version": dataset.version, "rows": rows, "beside": names})  # fmt: skip
         made.append(Evaluation(staged.rename(root(workspace) / name)))
     advance(workspace)
     return made

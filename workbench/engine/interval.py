@@ -56,7 +56,15 @@ def reach(metric: Metric, given: Given, units: Sequence[Any] | None = None) -> I
         return None
     if binary(rows):
         return wilson(float(rows[:, 0].sum()), len(rows))
-    return _between(resampled(sums, rows, rare(given)), float(sums.value(rows.sum(0))))
+    score = float(sums.value(rows.sum(0)))
+    found = _between(resampled(sums, rows, rare(given)), score)
+    return found if found is None or found[0] < found[1] else _at_the_edge(metric, score, len(rows))
+
+
+def _at_the_edge(metric: Metric, score: float, count: int) -> Interval | None:
+    """Every resample gives the same: all right, or all wrong, which `count` rows do not prove of the next one. A share by Wilson; of
+    anything else nothing can be said."""
+    return wilson(score * count, count) if metric.percent and score in (0.0, 1.0) else None
 
 
 def plain_mean(rows: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -16,14 +17,18 @@ CUT = b"[worker.log was cut here: it had grown too large]\n"
 
 
 def watch(path: Path, every: float = EVERY) -> threading.Event:
-    """Look at the log of this process now and then; the answer ends that."""
+    """Look at the log of this process now and then, and a last time when it ends; the answer ends that."""
     ended = threading.Event()
+
+    def once() -> None:
+        with contextlib.suppress(OSError):
+            cut(path)
 
     def look() -> None:
         while not ended.wait(every):
-            with contextlib.suppress(OSError):
-                cut(path)
+            once()
 
+    atexit.register(once)
     threading.Thread(target=look, daemon=True, name="log-cap").start()
     return ended
 

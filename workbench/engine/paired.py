@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.core.metric import Metric, Sums
 from workbench.engine.interval import Interval, binary, plain_mean, wilson
-from workbench.engine.power import LARGE, smallest
+from workbench.engine.power import smallest
 from workbench.engine.resample import (
     ANEW,
     DRAWS,
@@ -32,7 +32,7 @@ from workbench.engine.resample import (
     swapped,
 )
 
-TINY = 1e-12
+TINY, LEVEL = 1e-12, 0.05
 ROUGH, ROUGH_SHARE = 200, 30
 """Fewer rows than these make intervals too narrow: a bootstrap's, and Wilson's."""
 
@@ -130,10 +130,21 @@ def _sums(sums: Sums, one: Any, other: Any, how: tuple[Sequence[str] | None, int
     tosses = np.concatenate([_gap(sums, *totals) for totals in swapped(one, other, many(swaps, len(one)))])
     chance = (np.sum(np.abs(tosses) >= abs(shift) - TINY) + 1) / (len(tosses) + 1)
     plain, scaled = _redrawn(sums, (one, other), strata, min(DRAWS, swaps))
-    found = LARGE * float(np.std(scaled, ddof=1))
+    found = findable(float(np.std(scaled, ddof=1)), len(one))
     test = "sign-flip" if plain_mean(one) or np.array_equal(one[:, 1:], other[:, 1:]) else "randomisation"
-    seen = math.expm1(min(found, 700.0)) if sums.log else found
+    seen = math.expm1(min(found, 700.0)) if sums.log and found is not None else found
     return Compared(gap, float(chance), test, _middle(plain), seen, len(one), len(one) < ROUGH, sums.log)
+
+
+def findable(spread: float, units: int) -> float | None:
+    """The smallest difference that is found in four of five cases, from the spread of its bootstrap over `units` rows or documents;
+    None where exchanging sides cannot reach 5 % however large it is (2 ÷ 2ⁿ). Few units: by Student's t, and without the bootstrap's
+    own shrinking by √(1 − 1/n)."""
+    from scipy.special import stdtrit
+
+    if 2.0 ** (1 - units) >= LEVEL:
+        return None
+    return float(sum(stdtrit(units - 1, share) for share in (0.975, 0.8)) * math.sqrt(units / (units - 1)) * spread)
 
 
 def _gap(sums: Sums, one: Any, other: Any) -> Any:
@@ -168,7 +179,7 @@ def _anew(metric: Metric, before: Given, after: Given) -> Compared:
         hits += abs(metric.plain(**other) - metric.plain(**one)) >= abs(gap) - TINY
         places = dice.integers(0, count, count)
         gaps.append(metric.plain(**picked(after, places)) - metric.plain(**picked(before, places)))
-    seen = LARGE * float(np.std(gaps, ddof=1))
+    seen = findable(float(np.std(gaps, ddof=1)), count)
     return Compared(gap, (hits + 1) / (draws + 1), "randomisation", _middle(gaps), seen, count, count < ROUGH)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +14,8 @@ from workbench.engine.interval import reach, units_of
 from workbench.engine.paired import Compared, compare, holm
 from workbench.engine.resample import Given
 from workbench.engine.room import patiently
-from workbench.engine.verdict import Found, outcome, verdict
+from workbench.engine.unseen import overlap
+from workbench.engine.verdict import Found, contradicted, outcome, verdict
 
 Inputs = dict[str, Given]
 CHEAP = 2000
@@ -29,7 +29,8 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     guesses = _guessed(task, rows, task.guesses(train, rows), card["given"]) if session.recipe.evaluation.baseline else {}  # fmt: skip
     main, told = card["main_metric"], evidence.told(task, rows, after, before)
     best = _best(main, guesses, card["given"][main])
-    found = Found(main, card["before"][main], card["after"][main], len(told), card["interval"], card["test"], best)
+    against = contradicted(card["test"], main, card)
+    found = Found(main, card["before"][main], card["after"][main], len(told), card["interval"], card["test"], best, against)  # fmt: skip
     words, given = verdict(found), card.pop("given")
     scored = evidence.scored(main, given[main], task.inputs(rows, before)[main], card.pop("units"))
     patiently(
@@ -38,7 +39,7 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     test = card.pop("test")
     return {
         "task": task.kind, "rows": len(told), **card, "test": test.facts() if test else None,
-        "outcome": outcome(METRICS.get(main), test),
+        "outcome": "mixed" if against else outcome(METRICS.get(main), test),
         "baseline": {name: _rounded({kind: METRICS.get(kind).compute(**g) for kind, g in each.items()}) for name, each in guesses.items()},
         "beside": {"name": best[0], "outcome": outcome(METRICS.get(main), best[2]), **(best[2].facts() if best[2] else {})} if best else None,
         "changes": dict(Counter(each["state"] for each in told)),
@@ -102,18 +103,6 @@ def _best(main: str, guesses: dict[str, Inputs], given: Given) -> tuple[str, flo
         return None
     name = (max if metric.higher_is_better else min)(scores, key=lambda each: scores[each])
     return name, scores[name], compare(metric, guesses[name][main], given)
-
-
-def overlap(task: Task, train: Sequence[Row], heldout: Sequence[Row]) -> dict[str, int]:
-    """Held-out rows whose question is also trained on, and those that repeat another held-out row."""
-    asked = task.asks or ("messages", "prompt")
-
-    def key(row: Row) -> str:
-        parts = [row[name] for name in asked if name in row and name != "chosen"]
-        return json.dumps(parts, ensure_ascii=False, default=str).casefold()
-
-    known, held = {key(row) for row in train}, [key(row) for row in heldout]
-    return {"trained": sum(each in known for each in held), "repeated": len(held) - len(set(held))}
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from workbench.serve.schema import (
     chat_request,
     classify_request,
     completion_request,
+    model_name,
 )
 from workbench.serve.service import Piece, Service
 
@@ -31,6 +32,8 @@ HEAD_NOTE = {
     "en": "The base model's classification head is untrained: its probabilities are random.",
     "zh": "基础模型的分类头未经训练：其概率是随机的。",
 }
+MOST_BYTES = 8 << 20
+"""Of a request: far more than any model can read."""
 GONE = 499
 """What nobody reads: the client has left."""
 
@@ -135,9 +138,19 @@ async def whole(service: Service, request: ChatRequest, ask: Ask, http: Request)
 
 
 async def body_of(request: Request) -> Any:
-    """The JSON body, or Refused."""
+    """The JSON body, or Refused: of more bytes than anything can have to say, before they are all taken in."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise Refused(f"The body is larger than {MOST_BYTES >> 20} MB.", status=413, code="too_large")
     try:
-        return await request.json()
+        found = json.loads(body)
+        if b"\\ud" in body.lower():
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except UnicodeEncodeError as error:
+        raise Refused("The body holds half a character (a lone surrogate).") from error
     except (ValueError, RecursionError) as error:
         raise Refused("The body is not JSON.") from error
 
@@ -147,7 +160,7 @@ async def answered(
 ) -> Response | dict[str, Any]:
     """A chat completion or a completion, streamed or whole."""
     wanted = read(await body_of(http), service.roster.names())
-    ask = service.ask(wanted)
+    ask = await service.asked(wanted)
     service.enter()
     if wanted.stream:
         return StreamingResponse(streamed(service, wanted, ask), media_type="text/event-stream")
@@ -221,13 +234,18 @@ def build(service: Service) -> FastAPI:
         return said(Refused(error.text.en, error.field, 500))
 
     @app.get("/health")
-    async def health() -> dict[str, Any]:
-        return service.health()
+    async def health(request: Request) -> dict[str, Any]:
+        return service.health() if service.known(request) else {"status": "ok"}
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         data = [{"id": n, "object": "model", "created": 0, "owned_by": "workbench"} for n in service.roster.names()]
         return {"object": "list", "data": data}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        name = model_name({"model": name}, service.roster.names())
+        return {"id": name, "object": "model", "created": 0, "owned_by": "workbench"}
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(request: Request) -> Response | dict[str, Any]:

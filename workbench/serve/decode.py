@@ -30,18 +30,22 @@ class Decoder:
         """One more token, and the text that may be shown now."""
         self._ids.append(token)
         self._settle(last=False)
-        at = min((found for found in map(self._find, self._stops) if found >= 0), default=-1)
-        if at >= 0:
-            self.stopped = True
-            return self._send(at)
-        return self._send(len(self._text) - self._unsure())
+        found = self._cut()
+        return self._send(len(self._text) - self._unsure()) if found is None else found
 
     def finish(self) -> str:
         """What was held back; a half character that never became whole is dropped."""
         if self.stopped:
             return ""
         self._settle(last=True)
-        return self._send(len(self._text))
+        found = self._cut()
+        return self._send(len(self._text)) if found is None else found
+
+    def _cut(self) -> str | None:
+        """What stands before a stop string, if one has come."""
+        at = min((found for found in map(self._find, self._stops) if found >= 0), default=-1)
+        self.stopped = at >= 0
+        return self._send(at) if self.stopped else None
 
     def _settle(self, last: bool) -> None:
         """Take over what is whole now."""

@@ -11,10 +11,13 @@ from workbench.core.errors import shorten
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 USUAL_TOKENS = 2048
 """An answer's length at most, where none is asked for and the context allows it."""
-IGNORED = {"user", "store", "metadata", "model", "stop", "stream", "stream_options"}
+IGNORED = {"user", "model", "stop", "stream", "stream_options"}
+LONGEST_STOP = 200
+"""Characters of a stop string."""
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "n": (1,), "best_of": (1,), "echo": (False,), "tools": ([],), "response_format": ({"type": "text"},), "logit_bias": ({},),
     "parallel_tool_calls": (True,), "tool_choice": ("none",), "modalities": (["text"],), "service_tier": ("auto",),
+    "store": (False,), "metadata": ({},),
 }  # fmt: skip
 NUMBERS: dict[str, tuple[type, float, float]] = {
     "temperature": (float, 0, 2), "top_p": (float, 0, 1), "top_k": (int, 0, 10**9), "min_p": (float, 0, 1),
@@ -81,6 +84,8 @@ def _common(body: Any, models: list[str], own: set[str]) -> dict[str, Any]:
     for name, value in body.items():
         if value is not None and name not in IGNORED | own and name not in NUMBERS:
             _check_unsupported(name, value)
+    if not isinstance(body.get("user") or "", str):
+        raise Refused("“user” must be text.", "user")
     numbers: dict[str, Any] = {name: _number(name, body[name]) for name in NUMBERS if body.get(name) is not None}
     longer = numbers.pop("max_completion_tokens", USUAL_TOKENS)
     return {
@@ -90,7 +95,7 @@ def _common(body: Any, models: list[str], own: set[str]) -> dict[str, Any]:
 
 
 def _usage(body: dict[str, Any]) -> bool:
-    options = body.get("stream_options") or {}
+    options = {} if body.get("stream_options") is None else body["stream_options"]
     if not isinstance(options, dict):
         raise Refused("“stream_options” must be an object.", "stream_options")
     for name, value in options.items():
@@ -100,7 +105,7 @@ def _usage(body: dict[str, Any]) -> bool:
 
 
 def _check_unsupported(name: str, value: Any) -> None:
-    if value not in NEUTRAL.get(name, ()):
+    if not any(value == usual and type(value) is type(usual) for usual in NEUTRAL.get(name, ())):
         said = shorten(name, 60)
         raise Refused(f"“{said}” is not supported by this server.", said, code="unsupported_parameter")
 
@@ -131,9 +136,10 @@ def _number(name: str, value: Any) -> float | int:
 
 
 def _stops(value: Any) -> list[str]:
-    stops = [value] if isinstance(value, str) else value or []
-    if not isinstance(stops, list) or len(stops) > 4 or not all(isinstance(item, str) and item for item in stops):
-        raise Refused("“stop” must be a string or a list of at most 4 strings, none empty.", "stop")
+    stops = [value] if isinstance(value, str) else [] if value is None else value
+    sound = isinstance(stops, list) and all(isinstance(item, str) and 0 < len(item) <= LONGEST_STOP for item in stops)
+    if not sound or len(stops) > 4:
+        raise Refused(f"“stop” must be a string or a list of at most 4 strings of 1–{LONGEST_STOP} characters.", "stop")
     return stops
 
 
@@ -144,14 +150,21 @@ def _messages(value: Any) -> list[dict[str, str]]:
 
 
 def _message(item: Any, where: str) -> dict[str, str]:
-    if not isinstance(item, dict) or item.get("role") not in ROLES:
+    if not isinstance(item, dict) or not isinstance(item.get("role"), str) or item["role"] not in ROLES:
         raise Refused(f"{where} must have a role: {', '.join(ROLES)}.", where)
+    for name, value in item.items():
+        if name not in ("role", "content") and value not in (None, []):
+            _check_unsupported(f"{where}.{name}", value)
     content = item.get("content")
-    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        content = "".join(str(part.get("text", "")) for part in content)
+    if isinstance(content, list) and all(map(_is_text, content)):
+        content = "".join(part["text"] for part in content)
     if not isinstance(content, str):
         raise Refused(f"{where}.content must be text.", f"{where}.content")
     return {"role": ROLES[item["role"]], "content": content}
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
 
 
 def attempt_request(body: Any, models: list[str], roles: tuple[str, ...]) -> tuple[str, dict[str, str]]:

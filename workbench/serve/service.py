@@ -27,6 +27,8 @@ from workbench.serve.schema import ChatRequest, Refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ENDS = ("<|im_end|>", "<|eot_id|>", "<|eot|>", "<|end|>", "<end_of_turn>", "<turn|>", "<|endoftext|>", "</s>")
+LONG, PER_TOKEN = 20_000, 24
+"""Characters from which on a question is cut into tokens in another thread; and that a token never has on average."""
 LOOK = 0.25
 """Seconds between two looks at whether a client that waits is still there."""
 BUSY = "The model is busy: {n} requests wait already. Try again in a moment."
@@ -51,6 +53,7 @@ class Service:
         self.loopback = True
         self.held = 0
         self.last = time.monotonic()
+        self._reading = asyncio.Lock()
         self._hearing: set[asyncio.Queue[News | None]] = set()
         self._tokenizers: dict[str, Any] = {}
         self._ends: dict[str, frozenset[int]] = {}
@@ -90,9 +93,13 @@ class Service:
         host = (request.headers.get("host") or "").rpartition(":")[0].strip("[]") or request.headers.get("host", "")
         if self.loopback and host not in LOOPBACK:
             raise Refused("This server answers on loopback only.", status=403)
-        given = request.headers.get("authorization", "").encode()
-        if self.key and request.url.path != "/health" and not hmac.compare_digest(given, f"Bearer {self.key}".encode()):
+        if request.url.path != "/health" and not self.known(request):
             raise Refused("The API key is missing or wrong.", status=401, code="invalid_api_key")
+
+    def known(self, request: Request) -> bool:
+        """Whether a request has the key, where one is needed."""
+        given = request.headers.get("authorization", "").encode()
+        return not self.key or hmac.compare_digest(given, f"Bearer {self.key}".encode())
 
     @contextlib.contextmanager
     def entered(self) -> Any:
@@ -159,6 +166,19 @@ class Service:
         vocabulary = tokenizer.get_vocab() if self.generates else {}
         found |= {vocabulary.get(word) for word in ENDS}
         return frozenset(int(each) for each in found if each is not None)
+
+    async def asked(self, request: ChatRequest) -> Ask:
+        """The question in tokens. What is long is read beside the loop, what cannot fit is not read at all."""
+        size = len(request.prompt or "") + sum(len(each["content"]) for each in request.messages)
+        if size > PER_TOKEN * self.context:
+            raise Refused(
+                f"{size} characters are more than the model's context of {self.context} tokens can hold; shorten them.",
+                "messages" if request.prompt is None else "prompt", code="context_length_exceeded",
+            )  # fmt: skip
+        if size < LONG:
+            return self.ask(request)
+        async with self._reading:
+            return await asyncio.to_thread(self.ask, request)
 
     def ask(self, request: ChatRequest) -> Ask:
         """The question in tokens, or Refused when no room is left for an answer."""

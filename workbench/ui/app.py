@@ -16,6 +16,7 @@ from workbench import ASSETS
 from workbench.core.errors import UserError
 from workbench.core.text import LANGS, Lang
 from workbench.core.workspace import Workspace
+from workbench.ui import hints
 from workbench.ui.feed import Feed
 from workbench.ui.guard import LOOPBACK, Guard, is_loopback
 from workbench.ui.site import Site
@@ -83,7 +84,13 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     def told() -> JSONResponse:
         return JSONResponse(news(lang, workspace, feed))
 
-    head = f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
+    @app.get(f"/{lang}/hints", include_in_schema=False)
+    def hinted() -> JSONResponse:
+        return JSONResponse(hints.told(lang))
+
+    head = "".join(
+        f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in ("page.js", "hints.js")
+    )
     blocks = build(lang, workspace, feed)
     mounted = gr.mount_gradio_app(
         app, blocks, path=f"/{lang}", server_name=door.host, server_port=door.port,

@@ -155,7 +155,10 @@ def _vote(page: Page, winner: str, name: str | None, match: Match | None) -> lis
     made, off = _found(page, name), gr.update(visible=False)
     if made is None or match is None:
         return _next(page, name)
-    arena.vote(made, match, winner)
+    try:
+        arena.vote(made, match, winner)
+    except UserError:  # pressed twice, or in another tab: the first vote counts
+        return _next(page, name)
     return [match, _pair(page.words, made, match, winner), *[off] * 4, gr.update(visible=True), _told(page.words, made)]
 
 
@@ -163,7 +166,7 @@ def _pair(words: Words, made: arena.Arena, match: Match, winner: str = "") -> st
     answers, sides = made.answers(), []
     for side, who in (("left", match.left), ("right", match.right)):
         title = answering.shown(who) + (" ✓" if winner == side else "") if winner else words(f"arena_side_{side}")
-        sides.append(tag("div", f"<small>{esc(title)}</small>{esc(answers[match.prompt, who])}", class_=f"side{' after' if winner == side else ''}"))  # fmt: skip
+        sides.append(tag("div", f"<small>{esc(title)}</small>{esc(answers[match.prompt, who] or words('arena_silent'))}", class_=f"side{' after' if winner == side else ''}"))  # fmt: skip
     asked = judging.requested(made.prompts[match.prompt])
     return tag("div", f'<div class="ask">{esc(asked)}</div><div class="sides">{"".join(sides)}</div>', class_="card pairs")  # fmt: skip
 

@@ -84,4 +84,6 @@ def _line(words: Words, told: dict[str, Any]) -> list[Any]:
     figure = f"{words.say(METRICS.get(main).label)} {shown(main, score)}" if score is not None else ""
     reach = span(main, (told.get("intervals") or {}).get(main)) if score is not None else ""
     count = f"{told['rows']:,}" if score is not None else ""
+    if told.get("left_out"):
+        count = words("scoring_left_out", rows=count, n=f"{told['left_out']:,}")
     return [told["target"], f"{told['data']} v{told['version']}", status, figure, reach, count]

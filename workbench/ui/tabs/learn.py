@@ -10,7 +10,7 @@ import gradio as gr
 from workbench.core.lab import LABS, STOPS, Lab, at
 from workbench.core.preset import Preset, all_presets
 from workbench.learn import _progress
-from workbench.ui import labs
+from workbench.ui import hints, labs
 from workbench.ui.notices import esc, heading, tag
 from workbench.ui.page import Page
 
@@ -25,10 +25,13 @@ def build(page: Page) -> None:
     words = page.words
     gr.HTML(heading(words("learn_title"), words("learn_text")), padding=False)
     samples = [preset for preset in all_presets() if preset.about.get("sample")]
-    with gr.Row(elem_classes="sample-row"):
+    gr.HTML(tag("button", esc(words("tour_link")), type="button", class_="link", data_tour="1"), padding=False)
+    with gr.Row(elem_classes="sample-row", elem_id="sample-row-first"):
         buttons = [_card(page, preset) for preset in samples]
     road = gr.HTML(padding=False, js_on_load=PICK, elem_id="road")
     chosen, given = labs.build(page, road, lambda: _road(page))
+    with gr.Accordion(words("glossary_title", n=len(hints.glossary())), open=False, elem_id="glossary"):
+        gr.HTML(hints.listed(words.lang), padding=False)
     page.view(lambda: _road(page), [], [road])
     page.mark.change(lambda: _road(page), None, [road], show_progress="hidden", queue=False)
     road.click(_picked, None, [chosen, given], **labs.QUIET).then(None, [chosen], None, js="wbLabOpen")
