@@ -97,7 +97,7 @@ def _heat(picture: Picture, words: Words) -> go.Figure:
     most = max((abs(each) for row in picture["z"] for each in row if each is not None), default=1.0) or 1.0
     figure.add_heatmap(
         z=picture["z"], x=list(range(columns)), y=list(range(rows)), showscale=False,
-        colorscale=[[0, "#2563a8"], [0.5, "rgba(154,148,138,.08)"], [1, PINE]] if zero else [[0, "rgba(15,117,101,.04)"], [1, PINE]],
+        colorscale=_scale(zero, bool(picture.get("written"))),
         zmin=-most if zero else 0, zmax=most,
         texttemplate=f"%{{z:{picture.get('form', '.3~g')}}}" if picture.get("written") else None,
         customdata=[[f"{words.pick(y)} → {words.pick(x)}" for x in picture["x"]] for y in picture["y"]],
@@ -107,6 +107,13 @@ def _heat(picture: Picture, words: Words) -> go.Figure:
     figure.update_xaxes(title=across, tickvals=list(range(columns)), ticktext=[words.pick(each) for each in picture["x"]], tickangle=-45 if columns > 8 else 0)  # fmt: skip
     figure.update_yaxes(title=down, tickvals=list(range(rows)), ticktext=[words.pick(each) for each in picture["y"]], autorange="reversed", automargin=True)  # fmt: skip
     return figure
+
+
+def _scale(zero: bool, written: bool) -> list[list[Any]]:
+    """From nothing to pine, or from blue over nothing to pine. Under numbers nothing is a pale tint, or they could not be read on a dark page."""
+    if zero:
+        return [[0, "#2563a8"], [0.5, "#eeece7" if written else "rgba(154,148,138,.08)"], [1, PINE]]
+    return [[0, "#e6efec" if written else "rgba(15,117,101,.04)"], [1, PINE]]
 
 
 def _dots(picture: Picture, words: Words) -> go.Figure:
