@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from workbench.core.errors import UserError
 from workbench.core.knob import Section, knob
 from workbench.core.lab import LABS, Break, Choice, Guess, Lab, Real, Trace
-from workbench.core.picture import Picture, bars, grid, lines, told
+from workbench.core.picture import Picture, bars, grid, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn._seen import run_that, trained
@@ -187,12 +187,12 @@ class BytePairs(Lab):
                 if counted
                 else []
             ),
-            lines(
-                Text("Pieces of the whole corpus", "整个语料的片段数"),
-                {Text("pieces", "片段数"): (list(range(len(states))), [tokens(state) for state in states])},
-                Text("merges", "合并次数"),
+            bars(
+                Text("Pieces of the whole corpus, after each merge", "整个语料的片段数，逐次合并后"),
+                [str(place) for place in range(len(states))],
+                {Text("pieces", "片段数"): [tokens(state) for state in states]},
                 Text("pieces", "片段数"),
-                points=["pieces"],
+                form="d",
             ),
             grid(
                 ["#", Text("merge", "合并"), Text("times", "次数"), Text("the words then", "此时的词")],
