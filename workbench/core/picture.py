@@ -1,6 +1,7 @@
 """What can be shown to learn from: plain data, so that it may come from another process and be drawn by the page, told by a test or printed.
 
-A picture is a dict with `kind`; texts in it are {"en", "zh"}. Figures: lines, bars, heat, dots, parts. Words: strip, grid, links, told, code, facts.
+A picture is a dict with `kind`; texts in it are {"en", "zh"}. Figures: lines, bars, heat, dots, parts, graph. Words: strip, grid, links,
+told, code, facts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from workbench.core.text import Text
 Picture = dict[str, Any]
 Numbers = Sequence[float | None]
 Named = Text | str
-FIGURES = ("lines", "bars", "heat", "dots", "parts")
+FIGURES = ("lines", "bars", "heat", "dots", "parts", "graph")
 
 
 def lines(title: Text, series: Mapping[Named, tuple[Numbers, Numbers]], x: Text, y: Text, **look: Any) -> Picture:
@@ -80,6 +81,12 @@ def dots(
 def parts(title: Text, rows: Sequence[tuple[str, str, float, str]]) -> Picture:
     """A whole and its parts: (id, id of the whole or "", size, label), the whole first."""
     return {"kind": "parts", "title": both(title), "rows": [list(row) for row in rows]}
+
+
+def graph(title: Text, nodes: Sequence[tuple[str, int, str, bool]], edges: Sequence[tuple[str, str]]) -> Picture:
+    """What is made of what: nodes (id, column, label, whether it is marked) and edges (from, to). Lines of a label are parted by \\n."""
+    made = [list(node) for node in nodes]
+    return {"kind": "graph", "title": both(title), "nodes": made, "edges": [list(edge) for edge in edges]}
 
 
 def strip(tokens: Sequence[tuple[str, bool]], legend: Text) -> Picture:

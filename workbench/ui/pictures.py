@@ -137,6 +137,29 @@ def _parts(picture: Picture, words: Words) -> go.Figure:
     return figure
 
 
+def _graph(picture: Picture, words: Words) -> go.Figure:
+    """Columns from left to right, each node below the last of its column; columns are centred."""
+    columns: dict[int, list[str]] = {}
+    for name, column, *_ in picture["nodes"]:
+        columns.setdefault(column, []).append(name)
+    place = {
+        name: (column, (len(names) - 1) / 2 - row)
+        for column, names in columns.items()
+        for row, name in enumerate(names)
+    }
+    tallest = max(map(len, columns.values()))
+    figure = _titled(picture, words, max(260, 110 + 84 * tallest))
+    for start, end in picture["edges"]:
+        (ax, ay), (x, y) = place[start], place[end]
+        figure.add_annotation(x=x, y=y, ax=ax, ay=ay, xref="x", yref="y", axref="x", ayref="y", showarrow=True, arrowhead=2, arrowcolor=GREY, standoff=30, startstandoff=30, text="")  # fmt: skip
+    for name, _, label, marked in picture["nodes"]:
+        x, y = place[name]
+        figure.add_annotation(x=x, y=y, text=esc(label).replace("\n", "<br>"), showarrow=False, borderpad=5, bordercolor=PINE if marked else GREY, borderwidth=2 if marked else 1)  # fmt: skip
+    figure.update_xaxes(visible=False, range=[-0.5, max(columns) + 0.5])
+    figure.update_yaxes(visible=False, range=[-tallest / 2 - 0.1, tallest / 2 + 0.1])
+    return figure
+
+
 def _text(text: Any) -> dict[str, str]:
     """A Text that came as a tuple or, over a line of JSON, as a list."""
     return (
@@ -191,7 +214,7 @@ def _facts(picture: Picture, words: Words) -> str:
 
 
 DRAWN: dict[str, Callable[[Picture, Words], go.Figure]] = {
-    "lines": _lines, "bars": _bars, "heat": _heat, "dots": _dots, "parts": _parts,
+    "lines": _lines, "bars": _bars, "heat": _heat, "dots": _dots, "parts": _parts, "graph": _graph,
 }  # fmt: skip
 WRITTEN: dict[str, Callable[[Picture, Words], str]] = {
     "told": _told, "strip": _strip, "grid": _grid, "links": _links, "code": _code, "facts": _facts,
