@@ -25,6 +25,8 @@ ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search
 """Where verbs are at home."""
 BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults", "serve"]  # fmt: skip
 
+LISTS = ["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs"]
+
 
 def parser() -> argparse.ArgumentParser:
     """Every verb and its options."""
@@ -57,17 +59,9 @@ def parser() -> argparse.ArgumentParser:
     chat = verbs.add_parser("chat", help="talk to a run or model in the terminal")
     chat.add_argument("target", metavar="RUN|MODEL")
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
-    serve = verbs.add_parser("serve", help="serve a run or model, OpenAI-compatible")
-    serve.add_argument("target", metavar="RUN|MODEL")
-    serve.add_argument("--host", default="127.0.0.1", help="any other needs a key in WORKBENCH_SERVE_KEY")
-    serve.add_argument("--port", type=int, default=8000)
-    serve.add_argument("--slots", type=int, help="answers at once (16)")
-    serve.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
-    serve.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
+    _serve(verbs.add_parser("serve", help="serve a run or model, OpenAI-compatible"))
     listing = verbs.add_parser("list", help="what there is to choose from")
-    listing.add_argument(
-        "what", choices=["tasks", "methods", "metrics", "cleaning", "presets", "models", "exports", "labs"]
-    )
+    listing.add_argument("what", choices=LISTS)
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
     bench.add_argument("name", choices=BENCHES)
     bench.add_argument("more", nargs=argparse.REMAINDER, help="for the benchmark itself: --long, --rounds 3, --json …")
@@ -78,6 +72,15 @@ def parser() -> argparse.ArgumentParser:
             "--workspace", type=Path, default=argparse.SUPPRESS, help="folder for datasets, runs and models"
         )
     return top
+
+
+def _serve(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("target", metavar="RUN|MODEL")
+    verb.add_argument("--host", default="127.0.0.1", help="any other needs a key in WORKBENCH_SERVE_KEY")
+    verb.add_argument("--port", type=int, default=8000)
+    verb.add_argument("--slots", type=int, help="answers at once (16)")
+    verb.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
+    verb.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
 
 
 def _ui(verb: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The verbs that take a run elsewhere: export takes what it learned away, or writes a job file; join is what the job file calls on every
+"""The verbs that take what was done elsewhere: certificate tells of it; export takes what it learned away, or writes a job file; join is what the job file calls on every
 machine."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from workbench.commands import out, target
 from workbench.core import preset, recipe, run
 from workbench.core.errors import UserError, shorten
+from workbench.core.files import write_text
 from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.text import Text, terminal_lang
@@ -91,8 +92,21 @@ def join(workspace: Workspace, arguments: Arguments) -> int:
     return join(workspace, arguments.run, arguments.recipe, place)
 
 
+def certificate(workspace: Workspace, arguments: Arguments) -> int:
+    """What was done in this workspace, as a page that can be checked."""
+    from workbench.learn import _certificate
+
+    place = arguments.out.expanduser().resolve()
+    write_text(place, _certificate.page(workspace, arguments.lang or terminal_lang()))
+    out({"file": str(place)}, arguments)
+    return 0
+
+
 def options(verbs: Any) -> None:
-    """What both verbs take."""
+    """What the verbs take."""
+    paper = verbs.add_parser("certificate", help="what you did, with figures and checksums, as a page to show")
+    paper.add_argument("--out", default=Path("certificate.html"), type=Path, metavar="FILE.html")
+    paper.add_argument("--lang", choices=["en", "zh"], default=None)
     export_verb = verbs.add_parser(
         "export", help="take a run away: a model, files, a script; or a job file for a cluster"
     )
@@ -117,4 +131,4 @@ def options(verbs: Any) -> None:
     join_verb.add_argument("--address", default="127.0.0.1:29500", metavar="HOST:PORT", help="of the first machine")
 
 
-HANDLERS = {"export": export, "join": join}
+HANDLERS = {"export": export, "join": join, "certificate": certificate}

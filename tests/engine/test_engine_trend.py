@@ -21,7 +21,9 @@ def ever(shape: Shape, spread: float) -> dict[str, float]:
         dice = random.Random(seed)
         losses = [max(0.001, shape(step) + dice.gauss(0, spread)) for step in range(STEPS)]
         looks = [(losses[WARM:step], step / STEPS) for step in range(STEPS // 4, STEPS + 1)]
-        said["rose"] += any(trend.rose(seen) for seen, share in looks if share >= trend.RISE_SHARE)
+        said["rose"] += any(
+            trend.rose(seen) or trend.burst(losses[:3], seen) for seen, share in looks if share >= trend.RISE_SHARE
+        )
         said["stayed"] += any(trend.stayed(seen, share) for seen, share in looks if share >= trend.FLAT_SHARE)
     print(f"noise {spread}: { ({name: f'{count / RUNS:.0%}' for name, count in said.items()}) }")
     return {name: count / RUNS for name, count in said.items()}
@@ -40,6 +42,11 @@ def test_a_healthy_run_is_left_alone_at_every_step(spread: float) -> None:
         ("stayed", lambda step: 2.3 - step * 5e-5, 0.05),  # a rate far too low
         ("rose", lambda step: 2 + max(0, step - 30) * 0.04, 0.4),
         ("rose", lambda step: 1.5 * 1.5 ** max(0, step - 106), 0.2),
+        (
+            "rose",
+            lambda step: 3.2 if step < 4 else 10 - step * 0.037,
+            0.4,
+        ),  # thrown up while it warmed up, falling since
     ],
 )
 def test_a_sick_run_is_found(name: str, shape: Shape, spread: float) -> None:

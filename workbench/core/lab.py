@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from workbench.core.knob import Section
 from workbench.core.picture import Picture
 from workbench.core.registry import Registry
-from workbench.core.text import Text
+from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 
 STOPS: dict[str, Text] = {
@@ -82,6 +82,16 @@ class Trace:
     run: str = ""
 
 
+@dataclass(frozen=True)
+class Station:
+    """One station of a guided project: an ordinary tab, with what came before filled in; `trace` is what was left there."""
+
+    label: Text
+    text: Text
+    real: Real
+    trace: Trace | None = None
+
+
 class Lab(ABC):
     """One lab."""
 
@@ -99,6 +109,8 @@ class Lab(ABC):
     """Whether `touch` needs torch and happens in the labs' own process."""
     source: ClassVar[str] = ""
     """Where to read on: a paper or a page, by name (and address)."""
+    paper: ClassVar[Text | None] = None
+    """What can be downloaded here, on its button."""
 
     @abstractmethod
     def touch(self, knobs: Any, workspace: Workspace) -> list[Picture]:
@@ -111,6 +123,14 @@ class Lab(ABC):
     def goal(self, knobs: Any, touched: list[dict[str, Any]]) -> bool:
         """Whether enough was touched: settings now, and all those before."""
         return len(touched) >= 2
+
+    def stations(self, knobs: Any, workspace: Workspace) -> list[Station]:
+        """Of a guided project: its stations in order, as the workspace shows them now."""
+        return []
+
+    def written(self, workspace: Workspace, lang: Lang) -> tuple[str, str]:
+        """(file name, text) of the `paper`; UserError when there is nothing to write yet."""
+        raise NotImplementedError(self.kind)
 
     @abstractmethod
     def real(self, workspace: Workspace) -> Real:

@@ -1,6 +1,7 @@
 """What can be shown to learn from: plain data, so that it may come from another process and be drawn by the page, told by a test or printed.
 
-A picture is a dict with `kind`; texts in it are {"en", "zh"}. Figures: lines, bars, heat, dots, parts. Words: strip, grid, told, code, facts.
+A picture is a dict with `kind`; texts in it are {"en", "zh"}. Figures: lines, bars, heat, dots, parts, graph. Words: strip, grid, links,
+told, code, facts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from workbench.core.text import Text
 Picture = dict[str, Any]
 Numbers = Sequence[float | None]
 Named = Text | str
-FIGURES = ("lines", "bars", "heat", "dots", "parts")
+FIGURES = ("lines", "bars", "heat", "dots", "parts", "graph")
 
 
 def lines(title: Text, series: Mapping[Named, tuple[Numbers, Numbers]], x: Text, y: Text, **look: Any) -> Picture:
@@ -82,6 +83,12 @@ def parts(title: Text, rows: Sequence[tuple[str, str, float, str]]) -> Picture:
     return {"kind": "parts", "title": both(title), "rows": [list(row) for row in rows]}
 
 
+def graph(title: Text, nodes: Sequence[tuple[str, int, str, bool]], edges: Sequence[tuple[str, str]]) -> Picture:
+    """What is made of what: nodes (id, column, label, whether it is marked) and edges (from, to). Lines of a label are parted by \\n."""
+    made = [list(node) for node in nodes]
+    return {"kind": "graph", "title": both(title), "nodes": made, "edges": [list(edge) for edge in edges]}
+
+
 def strip(tokens: Sequence[tuple[str, bool]], legend: Text) -> Picture:
     """The token strip: (token, whether it is marked)."""
     return {"kind": "strip", "tokens": [list(token) for token in tokens], "legend": both(legend)}
@@ -91,6 +98,14 @@ def grid(columns: Sequence[Named], rows: Sequence[Sequence[Any]], title: Text | 
     """A small table; cells are text, numbers or Text."""
     body = [[both(cell) if isinstance(cell, Text) else cell for cell in row] for row in rows]
     return {"kind": "grid", "title": both(title or ""), "columns": [both(each) for each in columns], "rows": body}
+
+
+def links(rows: Sequence[tuple[Named, str, Text]], title: Text | None = None) -> Picture:
+    """Where to read on: (name, address, what it is good for). ValueError for an address that is not https."""
+    if wrong := [address for _, address, _ in rows if not address.startswith("https://")]:
+        raise ValueError(f"no https address: {wrong[0]}")
+    found = [{"name": both(name), "address": address, "why": both(why)} for name, address, why in rows]
+    return {"kind": "links", "title": both(title or ""), "rows": found}
 
 
 def told(text: Text, tone: str = "plain") -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from workbench.core.sections import ComputeSection, EvaluationSection
 from workbench.core.task import TASKS, TaskSection
 from workbench.core.text import Text
 from workbench.core.training import TrainingSection
+
+UNWRITTEN = ("Cc", "Cs", "Zl", "Zp")
+"""Kinds of characters that no name has: controls (line ends among them), halves of characters, line and paragraph separators."""
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the direction of writing, so that what is read is not what is there."""
 
 
 class ModelSection(Section):
@@ -91,6 +97,14 @@ class Recipe(BaseModel):
     compute: ComputeSection = ComputeSection()
     evaluation: EvaluationSection = EvaluationSection()
 
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        odd = [char for char in value if unicodedata.category(char) in UNWRITTEN or char in TURNING]
+        if odd:
+            raise _kept(_unwritten(odd[0]))
+        return value
+
     @field_validator("task", mode="before")
     @classmethod
     def _task(cls, value: Any) -> Any:
@@ -115,6 +129,14 @@ class Recipe(BaseModel):
         for dotted, value in changes.items():
             values = put(values, dotted, value)
         return parse(values)
+
+
+def _unwritten(char: str) -> UserError:
+    return UserError(
+        f"name: a recipe's name is one line of visible characters, and this one has U+{ord(char):04X} in it. Remove that character.",
+        f"name：配方名称只能是一行可见字符，这里含有 U+{ord(char):04X}。请删除该字符。",
+        field="name",
+    )
 
 
 def _of_kind(value: Any, part: str, find: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ Answer = dict[str, Any]
 Question = dict[str, Any]
 TOLD = "… "
 """A line that tells how far the work is begins so."""
+
+ASKER = "asker"
+"""Where a question names the process that asks."""
 
 
 class Asked:
@@ -76,7 +80,7 @@ def ask(module: str, workspace: Workspace, question: Question, asked: Asked | No
 def _listened(process: Any, question: Question, asked: Asked) -> str:
     """The last line that comes back."""
     with contextlib.suppress(BrokenPipeError), process.stdin:
-        json.dump(question, process.stdin)
+        json.dump({**question, ASKER: os.getpid()}, process.stdin)
     last = ""
     for line in process.stdout:
         if line.startswith(TOLD):
@@ -89,6 +93,15 @@ def _listened(process: Any, question: Question, asked: Asked) -> str:
 def tell(**facts: Any) -> None:
     """The other side: how far the work is."""
     print(TOLD + json.dumps(facts), flush=True)
+
+
+def _heard() -> Question:
+    """The question. Whoever asked may be killed at any moment; then nobody wants the answer, and this process ends, too."""
+    from workbench.engine.world import die_with_launcher
+
+    question: Question = json.load(sys.stdin)
+    die_with_launcher(question.pop(ASKER, None))
+    return question
 
 
 def unforeseen(error: Exception) -> Text:
@@ -105,7 +118,7 @@ def answer(work: Callable[[Workspace, Question], Answer]) -> int:
 
     be_polite()
     try:
-        found = work(Workspace(sys.argv[1]), json.load(sys.stdin))
+        found = work(Workspace(sys.argv[1]), _heard())
     except UserError as error:
         found = {"error": {"en": error.text.en, "zh": error.text.zh, "field": error.field}}
     except Exception as error:  # the edge of the process

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from workbench.core.errors import shorten
 from workbench.core.files import write_text
 from workbench.core.method import METHODS
 from workbench.core.metric import METRICS
@@ -15,6 +17,10 @@ from workbench.core.task import TASKS
 
 PIPELINES = {"chat": "text-generation", "preference": "text-generation", "reward": "text-classification"}
 """The Hub's name of a task, where ours is another."""
+
+
+SPECIAL = re.compile(r"[\\`*_\[\]<>#|$&~!]")
+"""What Markdown reads as more than a letter."""
 
 
 def write_card(run: Run, report: dict[str, Any]) -> None:
@@ -37,12 +43,12 @@ def card(run: Run, report: dict[str, Any] | None, usage: str = "", merged: bool 
     return "\n".join(
         [
             f"---\n{front}---",
-            f"# {recipe.name or run.id}",
+            f"# {plain(recipe.name or run.id)}",
             f"{task.label.en} · {method.label.en} · base model `{base}` · dataset `{recipe.data.dataset}`",
             f"{task.label.zh} · {method.label.zh} · 基础模型 `{base}` · 数据集 `{recipe.data.dataset}`",
             *(_told(report) if report else ()),
             *([f"\n## Load it · 加载\n\n{usage}"] if usage else ()),
-            f"\n## Recipe · 配方\n\n```yaml\n{made}```\n",
+            f"\n## Recipe · 配方\n\n{fenced(made, 'yaml')}\n",
         ]
     )
 
@@ -73,6 +79,18 @@ def _front(run: Run, report: dict[str, Any] | None, merged: bool) -> dict[str, A
 def named(model: str) -> str:
     """A model by its name: folders of this machine are nobody's business."""
     return model.rstrip("/").rsplit("/", 1)[-1] if model.startswith(("/", "~", ".")) else model
+
+
+def plain(words: str) -> str:
+    """Words of a person's own as Markdown that says them, and nothing else: no link, no tag, no formula."""
+    return SPECIAL.sub(r"\\\g<0>", shorten(words, 200))
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Lines of code in Markdown, between fences longer than any in it."""
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}{fence}"
 
 
 def _index(run: Run, report: dict[str, Any], task: Any) -> dict[str, Any]:

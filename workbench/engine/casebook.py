@@ -77,6 +77,11 @@ class Evidence:
         return next((str(event.get("phase")) for event in reversed(self.events) if event.kind == "phase"), "")
 
     @property
+    def first(self) -> list[float]:
+        """Training losses of the very first steps, when little has been learned and nothing broken."""
+        return [loss for _, loss in self.curve("step")[:3]]
+
+    @property
     def settled(self) -> tuple[list[float], float]:
         """Training losses after warm-up, in order and at like distances (of a long run, the newest steps are kept all, and the others
         are not), and the share of the planned steps that is done."""

@@ -151,9 +151,11 @@ def _too_short(seen: Evidence, length: int) -> Finding:
 
 
 def diverging(seen: Evidence) -> Finding | None:
-    """The training loss is clearly above where it began."""
+    """The training loss is clearly above where it began, after warm-up or from the very first step."""
     (losses, share), rate = seen.settled, seen.recipe.training.learning_rate
-    risen = trend.rose(losses) if share >= trend.RISE_SHARE and not seen.failed else None
+    if share < trend.RISE_SHARE or seen.failed:
+        return None
+    risen = trend.rose(losses) or trend.burst(seen.first, losses)
     if risen is None:
         return None
     begin, end = risen

@@ -44,23 +44,23 @@ def look(workspace: Workspace, question: Question) -> Answer:
     tokenizer = load_tokenizer(folder)
     wanted = str(getattr(recipe.task, "chat_template", ""))
     bare = bool(wanted) and ensure_chat_template(tokenizer, wanted) and wanted == "auto"
-    stand_in = _stand_in(folder, task, material.train)
+    hollow = stand_in(folder, task, material.train)
     rows = sample(material.train, LOOKED_AT, recipe.training.seed)
-    cut = task.encode(rows, tokenizer, recipe.task, stand_in)
-    whole = task.encode(rows, tokenizer, unlimited(recipe.task), stand_in)
-    figures = _figures(whole, cut, len(rows), stand_in)
+    cut = task.encode(rows, tokenizer, recipe.task, hollow)
+    whole = task.encode(rows, tokenizer, unlimited(recipe.task), hollow)
+    figures = _figures(whole, cut, len(rows), hollow)
     context = facts(folder).context_length
     first, count = int(question.get("first", 0)), int(question["rows"])
     picked = material.train[first : first + count]
     return {
-        "rows": [_row(row, task, tokenizer, recipe.task, stand_in) for row in picked],
+        "rows": [_row(row, task, tokenizer, recipe.task, hollow) for row in picked],
         "figures": figures,
         "warnings": _warnings(figures, recipe, context, bare),
         "special": _named(tokenizer),
     }
 
 
-def _stand_in(folder: Any, task: Task, rows: list[Row]) -> Any:
+def stand_in(folder: Any, task: Task, rows: list[Row]) -> Any:
     """A model that has a configuration and no weights: encoding asks for labels and architecture only."""
     from transformers import AutoConfig
 

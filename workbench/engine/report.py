@@ -15,7 +15,7 @@ from workbench.engine.paired import Compared, compare, holm
 from workbench.engine.resample import Given
 from workbench.engine.room import patiently
 from workbench.engine.unseen import overlap
-from workbench.engine.verdict import Found, outcome, verdict
+from workbench.engine.verdict import Found, contradicted, outcome, verdict
 
 Inputs = dict[str, Given]
 CHEAP = 2000
@@ -29,7 +29,8 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     guesses = _guessed(task, rows, task.guesses(train, rows), card["given"]) if session.recipe.evaluation.baseline else {}  # fmt: skip
     main, told = card["main_metric"], evidence.told(task, rows, after, before)
     best = _best(main, guesses, card["given"][main])
-    found = Found(main, card["before"][main], card["after"][main], len(told), card["interval"], card["test"], best)
+    against = contradicted(card["test"], main, card)
+    found = Found(main, card["before"][main], card["after"][main], len(told), card["interval"], card["test"], best, against)  # fmt: skip
     words, given = verdict(found), card.pop("given")
     scored = evidence.scored(main, given[main], task.inputs(rows, before)[main], card.pop("units"))
     patiently(
@@ -38,7 +39,7 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
     test = card.pop("test")
     return {
         "task": task.kind, "rows": len(told), **card, "test": test.facts() if test else None,
-        "outcome": outcome(METRICS.get(main), test),
+        "outcome": "mixed" if against else outcome(METRICS.get(main), test),
         "baseline": {name: _rounded({kind: METRICS.get(kind).compute(**g) for kind, g in each.items()}) for name, each in guesses.items()},
         "beside": {"name": best[0], "outcome": outcome(METRICS.get(main), best[2]), **(best[2].facts() if best[2] else {})} if best else None,
         "changes": dict(Counter(each["state"] for each in told)),

@@ -7,16 +7,17 @@ An export is written beside its place by one process, reloaded from disk and com
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
-from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, sync_folder, write_json, write_text
+from workbench.core.errors import UserError
+from workbench.core.files import read_json, write_json, write_text, writing
 from workbench.core.knob import Section, explain, knob
 from workbench.core.method import METHODS
 from workbench.core.registry import Registry
@@ -24,11 +25,13 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.engine import placing
 from workbench.engine.ask import Answer, Asked, ask
+from workbench.engine.placing import PARITY
 from workbench.models import catalog
 from workbench.models.facts import read_config
 
-PARITY, BROKEN = "parity.json", "BROKEN.txt"
+BROKEN = "BROKEN.txt"
 WORDS = {
     "equal": Text("equal", "一致"),
     "close": Text("close", "接近"),
@@ -84,11 +87,17 @@ class Wish:
     kind: str
     section: Any
     out: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
     def part(self) -> Path:
-        """Where it is built."""
-        return self.out.with_name(f".{self.out.name}.part")
+        """Where it is built: a folder of this wish alone."""
+        return self.out.with_name(f".{self.out.name}.{self.token}.part")
+
+    @property
+    def own(self) -> bool:
+        """Whether it goes where the run itself keeps what was taken of it."""
+        return self.out.parent == (self.run.folder / "exports").resolve()
 
     def question(self, do: str) -> dict[str, Any]:
         """For the other process."""
@@ -220,35 +229,28 @@ def wish(workspace: Workspace, run: Run, kind: str, knobs: dict[str, Any], out: 
     why = refusal(workspace, run, export)
     if why is not None:
         raise UserError(why.en, why.zh, field="to")
-    place = (out or run.folder / "exports" / kind).expanduser().resolve()
-    if place.exists() and not ours(place):
-        raise UserError(
-            f"{shorten(place)} is there already and is no earlier export; name a new folder.",
-            f"{shorten(place)} 已存在，且不是之前的导出；请另取一个文件夹名。",
-            field="--out",
-        )
-    return Wish(run, kind, section, place)
-
-
-def ours(place: Path) -> bool:
-    """Whether a folder is empty or an earlier export, so that it may be replaced."""
-    return place.is_dir() and (not any(place.iterdir()) or (place / PARITY).is_file())
+    wanted = Wish(run, kind, section, (out or run.folder / "exports" / kind).expanduser().resolve())
+    placing.check_place(wanted.out, wanted.own)
+    return wanted
 
 
 def take(workspace: Workspace, wanted: Wish, asked: Asked | None = None) -> Answer:
-    """Write, check in a new process, put in place. The answer is what parity.json says, with the folder and its size."""
+    """Write, check in a new process, put in place. The answer is what parity.json says, with the folder and its size. UserError where
+    somebody exports there already, and where it cannot be written; what lay there stays until the new one is whole and checked."""
     asked, export = asked or Asked(), EXPORTS.get(wanted.kind)
-    shutil.rmtree(wanted.part, ignore_errors=True)
-    wanted.part.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        ask("taker", workspace, wanted.question("write"), asked)
-        said = ask("taker", workspace, wanted.question("check"), asked)
-        if export.publishes and said["word"] != "broken":
-            said["published"] = ask("taker", workspace, wanted.question("publish"), asked)
-        shutil.rmtree(wanted.part / REFERENCE, ignore_errors=True)
-        return _placed(wanted, said)
-    finally:
-        shutil.rmtree(wanted.part, ignore_errors=True)
+    with writing(wanted.out.parent), placing.reserved(wanted.out, wanted.own):
+        placing.sweep(wanted.run.folder / "exports")
+        try:
+            ask("taker", workspace, wanted.question("write"), asked)
+            files = placing.listed(wanted.part, without=REFERENCE)
+            said = ask("taker", workspace, wanted.question("check"), asked)
+            placing.check_whole(wanted.part, files)
+            placing.check_place(wanted.out, wanted.own)
+            if export.publishes and said["word"] != "broken":
+                said["published"] = ask("taker", workspace, wanted.question("publish"), asked)
+            return _placed(wanted, said)
+        finally:
+            shutil.rmtree(wanted.part, ignore_errors=True)
 
 
 REFERENCE = ".reference"
@@ -256,15 +258,15 @@ REFERENCE = ".reference"
 
 
 def _placed(wanted: Wish, said: Answer) -> Answer:
-    """Label what is broken, and rename."""
+    """Label what is broken, list the files, and rename."""
+    shutil.rmtree(wanted.part / REFERENCE, ignore_errors=True)
     facts = {"run": wanted.run.id, "to": wanted.kind, "knobs": wanted.section.model_dump(mode="json"), **said}
     facts["bytes"] = folder_bytes(wanted.part)
     if said["word"] == "broken":
         write_text(wanted.part / BROKEN, f"{said['sentence']['en']}\n{said['sentence']['zh']}\n")
-    write_json(wanted.part / PARITY, facts)
-    shutil.rmtree(wanted.out, ignore_errors=True)
-    wanted.part.rename(wanted.out)
-    sync_folder(wanted.out.parent)
+    write_json(wanted.part / PARITY, {**facts, "files": placing.listed(wanted.part)})
+    placing.check_place(wanted.out, wanted.own)
+    placing.put(wanted.part, wanted.out)
     return {**facts, "folder": str(wanted.out)}
 
 

@@ -20,6 +20,8 @@ RISE, LEAST = 0.15, 0.05
 """A rise is at least this share of the loss it began with, and at least this much."""
 SURE, USUAL = 4.0, 2.33
 """Standard errors that a rise must have; and those of a one-sided interval of 99 %."""
+BURST, ENOUGH = 0.3, 12
+"""A loss that ends so much of itself above the very first ones was thrown up; and the losses after warm-up that are needed to say so."""
 MOST_ALIKE = 0.85
 """Neighbours are taken to hang together this much at most: what is left of a trend looks like waves, too."""
 HARDLY, LITTLE = 0.01, 0.05
@@ -45,6 +47,17 @@ def rose(values: Sequence[float]) -> tuple[float, float] | None:
     begin, end = statistics.median(first), statistics.median(last)
     error = 1.2533 * noise(values) * math.sqrt(1 / len(first) + 1 / len(last))  # of a difference of medians
     return (begin, end) if end - begin > max(RISE * abs(begin), LEAST, SURE * error) else None
+
+
+def burst(first: Sequence[float], values: Sequence[float]) -> tuple[float, float] | None:
+    """(loss at the very first steps, loss at the end) of a curve that jumped up before warm-up ended and never came back, else None:
+    what came after may fall all the while."""
+    if len(values) < ENOUGH or not first:
+        return None
+    last = values[-max(5, len(values) // 8) :]
+    begin, end = statistics.median(first), statistics.median(last)
+    error = 1.2533 * noise(values) * math.sqrt(1 / len(first) + 1 / len(last))
+    return (begin, end) if end - begin > max(BURST * abs(begin), LEAST, SURE * error) else None
 
 
 def stayed(values: Sequence[float], share: float) -> float | None:

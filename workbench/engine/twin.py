@@ -7,6 +7,7 @@ without padding are padded again: the same loss, slower. What it does not do: se
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import workbench
+from workbench.core.errors import shorten
 from workbench.core.sections import SINGLE
 from workbench.core.text import Text
 from workbench.engine import twin_method, twin_training
@@ -230,8 +232,13 @@ def script(made: list[Piece], about: Text) -> str:
         body = "\n".join(line for line in lines if not line.startswith(("import ", "from "))).strip()
         bodies.append(f"# {number}. {piece.title.en} · {piece.title.zh}\n{body}")
     ordered = sorted(joined(imports), key=lambda line: (line.split()[1].split(".")[0] not in STANDARD, line))
-    head = f'"""{about.en}\n\n{about.zh}\n"""\n\n'
+    head = f'"""{_literal(about.en)}\n\n{_literal(about.zh)}\n"""\n\n'
     return head + "\n".join(ordered) + "\n\n" + "\n\n".join(bodies) + "\n"
+
+
+def _literal(words: str) -> str:
+    """Words as they may stand between three quotes: what a person named must never end them, for the script is run."""
+    return shorten(words, len(words) + 1).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def joined(imports: list[str]) -> list[str]:
@@ -243,13 +250,13 @@ def joined(imports: list[str]) -> list[str]:
     return [f"{place} import {', '.join(sorted(found))}" if found else place for place, found in names.items()]
 
 
-def about(source: Source) -> Text:
-    """What the script is, at its top."""
-    recipe = source.recipe
+def about(source: Source, spelled: Callable[[str], str] = str) -> Text:
+    """What the script is, at its top; `spelled` writes the name as the place needs it."""
+    named = spelled(shorten(source.recipe.name or source.run.id, 200))
     task, method = source.task.label, source.method.label
     return Text(
-        f"{recipe.name or source.run.id}: {task.en}, {method.en}. The same training in plain Transformers and PEFT; train.jsonl holds the rows.",
-        f"{recipe.name or source.run.id}：{task.zh}，{method.zh}。同样的训练，只用 Transformers 和 PEFT；数据在 train.jsonl 中。",
+        f"{named}: {task.en}, {method.en}. The same training in plain Transformers and PEFT; train.jsonl holds the rows.",
+        f"{named}：{task.zh}，{method.zh}。同样的训练，只用 Transformers 和 PEFT；数据在 train.jsonl 中。",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.core.metric import METRICS, Metric
 from workbench.core.text import Text
@@ -38,6 +39,8 @@ class Found:
     interval: Interval | None = None
     compared: Compared | None = None
     baseline: tuple[str, float, Compared | None] | None = None
+    against: tuple[str, float, float] | None = None
+    """Another metric that fell clearly while the main one rose: its kind, before and after."""
 
 
 def outcome(metric: Metric, compared: Compared | None) -> str:
@@ -55,11 +58,39 @@ def verdict(found: Found) -> Text:
         f"{metric.label.en} {old} → {new} on {found.rows} held-out rows",
         f"{found.rows} 行留出数据上，{metric.label.zh} {old} → {new}",
     )
-    parts = _interval(metric, found.interval), said(metric, found.compared), _beside(metric, found), _rough(found)
+    tested = _but(said(metric, found.compared), found.against)
+    parts = _interval(metric, found.interval), tested, _beside(metric, found), _rough(found)
     return Text(
         f"{figures.en}{parts[0].en}: {parts[1].en}{parts[2].en}.{parts[3].en}",
         f"{figures.zh}{parts[0].zh}：{parts[1].zh}{parts[2].zh}。{parts[3].zh}",
     )
+
+
+def _but(word: Text, against: tuple[str, float, float] | None) -> Text:
+    """Two metrics that contradict one another are both said."""
+    if against is None:
+        return word
+    metric, before, after = METRICS.get(against[0]), against[1], against[2]
+    old, new = figure(metric, before), figure(metric, after)
+    return Text(
+        f"{word.en} by this figure, but {metric.label.en.lower()} got worse: {old} → {new}",
+        f"按这个指标{word.zh}，但{metric.label.zh}变差了：{old} → {new}",
+    )
+
+
+def contradicted(main: Compared | None, kind: str, card: dict[str, Any]) -> tuple[str, float, float] | None:
+    """The other metric of a report that is most surely worse, where the main one is better."""
+    if outcome(METRICS.get(kind), main) != BETTER:
+        return None
+    worse = [
+        (facts["adjusted"], name)
+        for name, facts in card["tests"].items()
+        if facts["adjusted"] < LEVEL
+        and (facts["difference"] > 0) != METRICS.get(name).higher_is_better
+        and facts["difference"]
+    ]
+    name = min(worse)[1] if worse else None
+    return (name, card["before"][name], card["after"][name]) if name else None
 
 
 def said(metric: Metric, compared: Compared | None) -> Text:

@@ -60,16 +60,27 @@ def under_launcher(folder: str) -> bool:
         return False
 
 
-def die_with_launcher() -> None:
-    """A launcher that is killed cannot end its processes: they look after it themselves."""
+def die_with_launcher(known: int | None = None) -> None:
+    """A launcher that is killed cannot end its processes: they look after it themselves. `known` is its pid, where it told that: it may
+    have ended before this process comes to look."""
     parent = os.getppid()
 
     def look() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (known is None or lives(known)):
             time.sleep(WATCH)
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
     threading.Thread(target=look, daemon=True, name="launcher-watch").start()
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
 
 
 def is_loss(error: BaseException) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from workbench.core.errors import UserError
+from workbench.core.run import Run
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.models import catalog
-from workbench.models.loading import load_model, load_tokenizer
+from workbench.models.loading import load_model, load_tokenizer, load_tuned, tuned_tokenizer
 
 DECODER, ENCODER = "lumo", "all-MiniLM-L6-v2"
 """The starter models: there without a network."""
-MOST = 3
-"""Models that are kept."""
+MOST = 6
+"""Models and tokenizers that are kept."""
 LONGEST = 64
 """Tokens of a text that is looked into: more than that nobody can see at once."""
 _kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
@@ -22,22 +24,37 @@ _kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
 def model(workspace: Workspace, name: str, task: str) -> Any:
     """A model for a task (its head as it comes), in evaluation mode, with attention that can be looked at."""
-    key = (name, task)
-    if key not in _kept:
-        made = load_model(catalog.here(workspace, name), TASKS.get(task), {}).eval().requires_grad_(False)
-        made.set_attn_implementation("eager")
-        _kept[key] = made
-        while len(_kept) > MOST:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key]
+
+    def made() -> Any:
+        found = load_model(catalog.here(workspace, name), TASKS.get(task), {}).eval().requires_grad_(False)
+        found.set_attn_implementation("eager")
+        return found
+
+    return _keep((name, task), made)
 
 
 def tokenizer(workspace: Workspace, name: str) -> Any:
     """A model's tokenizer."""
-    key = (name, "tokenizer")
+    return _keep((name, "tokenizer"), lambda: load_tokenizer(catalog.here(workspace, name)))
+
+
+def tuned(workspace: Workspace, run: Run) -> tuple[Any, Any]:
+    """(model, tokenizer) of a finished run."""
+
+    def made() -> Any:
+        base = catalog.here(workspace, run.recipe.model.id, run.recipe.model.revision)
+        return load_tuned(run, base).eval(), tuned_tokenizer(run)
+
+    return _keep((run.id, "tuned"), made)
+
+
+def _keep(key: tuple[str, str], make: Callable[[], Any]) -> Any:
+    """From what is kept, the longest unused going first."""
     if key not in _kept:
-        _kept[key] = load_tokenizer(catalog.here(workspace, name))
+        _kept[key] = make()
+        while len(_kept) > MOST:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
     return _kept[key]
 
 

@@ -51,7 +51,7 @@ def build(page: Page, chosen: Any) -> None:
         None, [chosen, who, names, order], None,
         js="(...given) => { window.dispatchEvent(new CustomEvent('wb-board', {detail: given})); }",
     )  # fmt: skip
-    page.run_list(run, lambda: _classifiers(page))
+    page.run_list(run, lambda: _classifiers(page), "data")
     pre.click(lambda name, chosen_run: _prelabelled(page, name, chosen_run), [chosen, run], [said, order])
     save.click(lambda name, pulse: _save(page, name, pulse), [chosen, page.pulse], [said, page.pulse])
     agree.click(lambda name: _agreement(page, name), [chosen], [said], queue=False)

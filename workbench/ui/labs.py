@@ -15,7 +15,7 @@ from workbench.core.lab import LABS, Lab, Real
 from workbench.core.picture import Picture
 from workbench.learn import _progress
 from workbench.learn._far import far
-from workbench.ui import pictures
+from workbench.ui import pictures, stations
 from workbench.ui.notices import esc, fine, hint, problem, tag
 from workbench.ui.page import Page
 
@@ -30,7 +30,7 @@ def build(page: Page, road: Any, drawn_road: Any) -> tuple[Any, Any]:
 
     def shown(kind: str, settings: dict[str, Any]) -> None:
         if kind in LABS.kinds():
-            _Bench(page, LABS.get(kind), settings, (road, drawn_road)).build()
+            Bench(page, LABS.get(kind), settings, (road, drawn_road)).build()
 
     drawn_anew: Any = gr.render(inputs=[chosen, given], triggers=[chosen.change], show_progress="hidden")
     drawn_anew(shown)
@@ -44,7 +44,7 @@ def _moved(field: Any) -> list[Any]:
     return [field.submit, field.blur] if isinstance(field, gr.Textbox | gr.Number) else [field.input]
 
 
-class _Bench:
+class Bench:
     """One lab, laid out."""
 
     def __init__(self, page: Page, lab: Lab, given: dict[str, Any], road: tuple[Any, Any]) -> None:
@@ -87,15 +87,18 @@ class _Bench:
         real = lab.real(self.page.workspace)
         trace = words("lab_done", what=words.say(known.trace.text)) if known.trace else ""
         gr.HTML(fine(trace) if trace else hint(words("lab_undone")), padding=False, elem_id="lab-done")
+        if stations.of(self, {}):
+            stations.build(self)
+            return
         go = gr.Button(words.say(real.label), variant="primary", elem_id="lab-real")
         if lab.source:
             gr.HTML(tag("small", esc(words("lab_source", what=lab.source))), padding=False)
-        go.click(partial(self._real, real), [self.page.pulse], [self.page.pulse, self.page.run], **QUIET).then(
+        go.click(partial(self.real, real), [self.page.pulse], [self.page.pulse, self.page.run], **QUIET).then(
             None, [self.page.pulse], None, js="wbTrain" if real.tab == "train" else f"() => wbGo('{real.tab}')"
         )
 
-    def _real(self, real: Real, pulse: float) -> list[Any]:
-        """Fill in what the lab was about."""
+    def real(self, real: Real, pulse: float) -> list[Any]:
+        """Fill in what the lab was about; the next pulse, and the run to look at."""
         draft = self.page.draft
         if real.preset:
             draft.fill(presets.find(real.preset).dump())
@@ -189,12 +192,15 @@ class _Bench:
         missing = [gr.update(visible=False)] * (PLOTS - len(drawn))
         return [pictures.above(found, words), *drawn, *missing, pictures.below(found, words), self.drawn_road()]
 
-    def _computed(self, given: dict[str, Any]) -> list[Picture]:
-        lab, workspace = self.lab, self.page.workspace
+    def settings(self, given: dict[str, Any]) -> Any:
+        """The lab's section of these values; UserError names the first that is out of bounds."""
         try:
-            settings = lab.section(**{name: value for name, value in given.items() if value is not None})
+            return self.lab.section(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
-            raise explain(error, lab.section) from error
+            raise explain(error, self.lab.section) from error
+
+    def _computed(self, given: dict[str, Any]) -> list[Picture]:
+        lab, workspace, settings = self.lab, self.page.workspace, self.settings(given)
         found = far(workspace).touch(lab.kind, settings.model_dump()) if lab.far else lab.touch(settings, workspace)
         _progress.tell(workspace, lab, "touch", knobs=settings.model_dump())
         return found

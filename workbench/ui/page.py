@@ -26,8 +26,11 @@ WATCHED = 50
 """Newest runs that are looked at every second."""
 View = tuple[Callable[..., Any], list[Any], list[Any]]
 REMEMBER = "run => { run && sessionStorage.setItem('workbench-run', run) }"
-REMEMBERED = "(current, pointed, known) => [current, pointed || sessionStorage.getItem('workbench-run') || '', known]"
-"""The run a tab looks at stays in its browser, so that a reload shows the same again."""
+REMEMBERED = """(current, pointed, known) => [
+  current, current && document.body.dataset.page === 'WHERE' ? current : pointed || sessionStorage.getItem('workbench-run') || '', known,
+]"""
+"""The run a tab looks at stays in its browser, so that a reload shows the same again; and while somebody looks at a page, nothing that
+happens elsewhere changes what is chosen there."""
 
 
 @dataclass
@@ -52,6 +55,9 @@ class Page:
     asked: Any = None
     views: list[View] = field(default_factory=list)
     loads: list[View] = field(default_factory=list)
+    """As views, but when the page opens only."""
+    lists: list[tuple[View, str]] = field(default_factory=list)
+    """Choices of runs, with the script that tells them what to show first."""
 
     def view(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Draw `outputs` with `fn(*inputs)` when the page opens and whenever the pulse rises."""
@@ -63,8 +69,8 @@ class Page:
         rows = f"{made.meta['rows']:,}"
         return [fine(self.words(said, name=made.name, version=made.version, rows=rows, **told)), pulse + 1]
 
-    def run_list(self, dropdown: Any, choices: Callable[[], list[Any]]) -> None:
-        """Keep a choice of runs up to date. It follows `run` when that changes or first becomes a choice (a run that
+    def run_list(self, dropdown: Any, choices: Callable[[], list[Any]], where: str) -> None:
+        """Keep a choice of runs on page `where` up to date. It follows `run` when that changes or first becomes a choice (a run that
         has just finished can be talked to), else it keeps what is chosen."""
         known = gr.State([])
 
@@ -78,8 +84,9 @@ class Page:
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         both = [dropdown, known]
-        self.loads.append((listed, [dropdown, self.run, known], both))
-        self.mark.change(listed, [dropdown, self.run, known], both, js=REMEMBERED, **quiet)
+        remembered = REMEMBERED.replace("WHERE", where)
+        self.lists.append(((listed, [dropdown, self.run, known], both), remembered))
+        self.mark.change(listed, [dropdown, self.run, known], both, js=remembered, **quiet)
         self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, **quiet)
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
@@ -107,8 +114,8 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
         page.run.change(None, [page.run], None, js=REMEMBER)
-        for fn, inputs, outputs in page.loads:
-            blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False, js=REMEMBERED if inputs else None)
+        for (fn, inputs, outputs), js in [*((view, None) for view in page.loads), *page.lists]:
+            blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False, js=js)
         _hush(blocks, page.mark)
     return blocks
 

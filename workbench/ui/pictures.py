@@ -137,6 +137,29 @@ def _parts(picture: Picture, words: Words) -> go.Figure:
     return figure
 
 
+def _graph(picture: Picture, words: Words) -> go.Figure:
+    """Columns from left to right, each node below the last of its column; columns are centred."""
+    columns: dict[int, list[str]] = {}
+    for name, column, *_ in picture["nodes"]:
+        columns.setdefault(column, []).append(name)
+    place = {
+        name: (column, (len(names) - 1) / 2 - row)
+        for column, names in columns.items()
+        for row, name in enumerate(names)
+    }
+    tallest = max(map(len, columns.values()))
+    figure = _titled(picture, words, max(260, 110 + 84 * tallest))
+    for start, end in picture["edges"]:
+        (ax, ay), (x, y) = place[start], place[end]
+        figure.add_annotation(x=x, y=y, ax=ax, ay=ay, xref="x", yref="y", axref="x", ayref="y", showarrow=True, arrowhead=2, arrowcolor=GREY, standoff=30, startstandoff=30, text="")  # fmt: skip
+    for name, _, label, marked in picture["nodes"]:
+        x, y = place[name]
+        figure.add_annotation(x=x, y=y, text=esc(label).replace("\n", "<br>"), showarrow=False, borderpad=5, bordercolor=PINE if marked else GREY, borderwidth=2 if marked else 1)  # fmt: skip
+    figure.update_xaxes(visible=False, range=[-0.5, max(columns) + 0.5])
+    figure.update_yaxes(visible=False, range=[-tallest / 2 - 0.1, tallest / 2 + 0.1])
+    return figure
+
+
 def _text(text: Any) -> dict[str, str]:
     """A Text that came as a tuple or, over a line of JSON, as a list."""
     return (
@@ -164,6 +187,17 @@ def _grid(picture: Picture, words: Words) -> str:
     return head + notices.table([words.pick(each) for each in picture["columns"]], rows)
 
 
+def _links(picture: Picture, words: Words) -> str:
+    """A list of links that open beside the page, which learns nothing of it."""
+    rows = "".join(_link(each, words) for each in picture["rows"])
+    return f"<h3>{esc(words.pick(picture['title']))}</h3>" + tag("ul", rows, class_="links", tabindex="0")
+
+
+def _link(each: dict[str, Any], words: Words) -> str:
+    name = tag("a", esc(words.pick(each["name"])), href=each["address"], target="_blank", rel="noopener noreferrer")
+    return tag("li", f"{name}<small>{esc(each['address'].removeprefix('https://'))}</small><p>{esc(words.pick(each['why']))}</p>")  # fmt: skip
+
+
 def _code(picture: Picture, words: Words) -> str:
     marked = set(picture["marked"])
     lines = [
@@ -180,8 +214,8 @@ def _facts(picture: Picture, words: Words) -> str:
 
 
 DRAWN: dict[str, Callable[[Picture, Words], go.Figure]] = {
-    "lines": _lines, "bars": _bars, "heat": _heat, "dots": _dots, "parts": _parts,
+    "lines": _lines, "bars": _bars, "heat": _heat, "dots": _dots, "parts": _parts, "graph": _graph,
 }  # fmt: skip
 WRITTEN: dict[str, Callable[[Picture, Words], str]] = {
-    "told": _told, "strip": _strip, "grid": _grid, "code": _code, "facts": _facts,
+    "told": _told, "strip": _strip, "grid": _grid, "links": _links, "code": _code, "facts": _facts,
 }  # fmt: skip

@@ -143,6 +143,9 @@ def _banners(page: Page, report: dict[str, Any]) -> str:
     """What should be known before the figures are believed."""
     words, overlap, rows = page.words, report.get("overlap") or {}, report.get("rows")
     beside, probe, notes = report.get("beside") or {}, report.get("probe"), []
+    samples = report.get("samples") or []
+    if silent := sum(not str(sample.get("after") or "").strip() for sample in samples):
+        notes.append(problem(words("card_silent", n=silent, of=len(samples)), words.lang))
     if overlap.get("trained"):
         notes.append(problem(words("card_leak", trained=overlap["trained"], rows=rows), words.lang))
     if overlap.get("repeated"):
@@ -185,7 +188,7 @@ def _samples(page: Page, samples: list[dict[str, Any]]) -> str:
         sides = "".join(
             tag(
                 "div",
-                f"<small>{esc(words(side))}</small>{esc(sample.get(side) or '…')}",
+                f"<small>{esc(words(side))}</small>{esc(sample.get(side) or words('arena_silent'))}",
                 class_=f"side {side}",
             )
             for side in ("before", "after")

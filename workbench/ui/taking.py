@@ -163,17 +163,19 @@ def _far(page: Page, asked: Asked, seconds: float) -> str:
 
 
 def _offered(folder: Path, size: int) -> Any:
-    """One file to download: the only one there is, or all of them packed."""
-    if size > SMALL:
+    """One file to download: the only one there is, or all of them packed; none where there is no room to pack them."""
+    try:
+        return gr.update(value=_packed(folder), visible=True) if size <= SMALL else gr.update(visible=False)
+    except OSError:
         return gr.update(visible=False)
+
+
+def _packed(folder: Path) -> str:
     place = Path(tempfile.mkdtemp(prefix="take-"))
     files = [path for path in folder.iterdir() if path.name != "parity.json"]
     if len(files) == 1 and files[0].is_file():
-        return gr.update(value=shutil.copy(files[0], place), visible=True)
-    return gr.update(
-        value=shutil.make_archive(str(place / f"{folder.parent.parent.name}-{folder.name}"), "zip", folder),
-        visible=True,
-    )
+        return str(shutil.copy(files[0], place))
+    return shutil.make_archive(str(place / f"{folder.parent.parent.name}-{folder.name}"), "zip", folder)
 
 
 def _told(page: Page, done: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from workbench.core.knob import Section
 from workbench.core.run import Run
 from workbench.core.text import Text
 from workbench.engine import twin
+from workbench.engine.card import plain
 from workbench.engine.taking import EXPORTS, REFERENCE, Export, TwinSection
 from workbench.engine.twin_check import compared
 
@@ -57,7 +58,7 @@ class Notebook(Export):
         beside = len(rows.encode()) > INSIDE
         if beside:
             twin.write(made, folder)
-        cells = [_words(twin.about(source)), *([] if there else [_words(FOLDER.fill(name=name))])]
+        cells = [_words(twin.about(source, plain)), *([] if there else [_words(FOLDER.fill(name=name))])]
         cells += [_code("%pip install -q " + " ".join(twin.needs(source)), "install"), *_data(made.rows, beside)]
         for number, piece in enumerate(twin.pieces(made, name), start=1):
             cells += [_words(Text(f"## {number}. {piece.title.en}", piece.title.zh)), _code(piece.code)]

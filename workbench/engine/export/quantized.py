@@ -67,7 +67,7 @@ class Quantized(Export):
         """Merge in full, then read it back in fewer bits."""
         from workbench.models.loading import load_model, save_whole
 
-        with tempfile.TemporaryDirectory(dir=folder.parent) as whole:
+        with tempfile.TemporaryDirectory(dir=folder) as whole:  # a part of what is swept, should this be killed
             save_whole(source.merged(), source.tokenizer(), Path(whole))
             model = load_model(Path(whole), source.task, {"quantization_config": config(section.bits)}, source.device)
             check_widths(model, source.device)

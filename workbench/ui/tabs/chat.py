@@ -37,7 +37,7 @@ def build(page: Page) -> None:
     probe = _probe(page)
     with gr.Column(visible=False, elem_classes="plain") as many:
         asking.build(page, run)
-    page.run_list(run, lambda: [item.id for item in all_runs(page.workspace) if item.tuned.exists()])
+    page.run_list(run, lambda: [item.id for item in all_runs(page.workspace) if item.tuned.exists()], "chat")
     shown = [said, board, probe["panel"], many, probe["text"], probe["pair"], probe["bars"], probe["said"]]
     run.change(lambda value: _modes(page, value), [run], shown, queue=False)
     run.change(None, [run], None, js=TELL)

@@ -25,7 +25,14 @@ def build(page: Page) -> None:
     comparing.build(page)
     scoring.build(page)
     arena.build(page)
-    page.run_list(chosen, lambda: [run.id for run in all_runs(page.workspace)])
+    page.run_list(chosen, lambda: _offered(page), "evaluate")
     talk.click(lambda run: f"{run} {time.time()}", [chosen], [page.asked], queue=False).then(
         None, None, None, js="() => wbGo('chat')"
     )
+
+
+def _offered(page: Page) -> list[str]:
+    """Runs with a report first: that is what one comes for. The newest of each stand first."""
+    return [
+        run.id for run in sorted(all_runs(page.workspace), key=lambda run: not (run.result / "report.json").exists())
+    ]

@@ -50,7 +50,7 @@ def build(page: Page) -> None:
             tokens = gr.HTML(padding=False)
     searching.build(page)
     shootouts.build(page)
-    page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)])
+    page.run_list(chosen, lambda: [(_title(page, run), run.id) for run in all_runs(page.workspace)], "runs")
     parts = [state, tokens, details, *ill[:3], *buttons.values(), report]
     drawn = _wire(page, (chosen, what, others, curve), parts)
     for name, button in buttons.items():

@@ -22,9 +22,11 @@ from workbench.models import catalog
 from workbench.models.facts import read_config
 from workbench.ui import ahead
 from workbench.ui.form import Form
-from workbench.ui.notices import esc, facts, heading, problem, tag
+from workbench.ui.notices import esc, facts, heading, hint, problem, tag
 from workbench.ui.page import Page
 
+MANY, FEW_ROWS = 30, 20
+"""A learning rate so many times the usual one is hardly meant; nor is a run on fewer rows."""
 SKIP = ("kind", "id", "dataset", "version")
 
 
@@ -41,10 +43,13 @@ def build(page: Page) -> None:
             fold = _fields(page, form)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
             preview = gr.HTML(padding=False)
+            name = gr.Textbox(page.draft.get("name") or "", label=words("run_name"), info=words("run_name_help"), max_length=60, elem_id="run-name", interactive=True)  # fmt: skip
             notice = gr.HTML(padding=False)
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             ahead.build(page)
     _wire(page, form, (task, method, turn), (preview, notice, start, fold))
+    page.view(lambda: page.draft.get("name") or "", [], [name])
+    gr.on([name.blur, name.submit], lambda text: page.draft.put({"name": (text or "").strip()}), [name], None, queue=False, show_progress="hidden")  # fmt: skip
 
 
 def _recipes(page: Page, turn: Any) -> None:
@@ -214,7 +219,22 @@ def _preview(page: Page, form: Form) -> str:
     config = _config_of(page, recipe.model.id)
     warning = task.suits(config) or method.fits(task, config)
     note = problem(words.say(warning), words.lang) if warning else ""
-    return tag("div", title + facts(pairs) + note, class_="card")
+    ways = "".join(tag("button", esc(words(f"change_{to}")), type="button", class_="link", data_go=to) for to in ("data", "model"))  # fmt: skip
+    return tag(
+        "div", title + facts(pairs) + tag("div", ways, class_="ways") + note + _doubts(page, recipe), class_="card"
+    )
+
+
+def _doubts(page: Page, recipe: Recipe) -> str:
+    """What is possible, but hardly meant."""
+    words, rate = page.words, recipe.training.learning_rate
+    usual = METHODS.get(recipe.method.kind).suggests.get(
+        "training.learning_rate", type(recipe.training)().learning_rate
+    )
+    rows = _used(page, recipe)
+    doubts = [words("rate_doubt", rate=f"{rate:g}", times=f"{rate / usual:.0f}", usual=f"{usual:g}")] if rate > MANY * usual else []  # fmt: skip
+    doubts += [words("rows_doubt", n=rows)] if rows is not None and rows < FEW_ROWS else []
+    return "".join(hint(doubt) for doubt in doubts)
 
 
 def _short(value: Any) -> str:
@@ -236,16 +256,23 @@ def _batch(recipe: Recipe) -> str:
     return f"{size}{times if feeds > 1 else ''}"
 
 
-def _rows(page: Page, recipe: Recipe) -> str:
-    """How many rows train and how many steps that makes."""
+def _used(page: Page, recipe: Recipe) -> int | None:
+    """Rows that train; None where the dataset cannot be read."""
     try:
         dataset = library.find(page.workspace, recipe.data.dataset, recipe.data.version)
         roles = tuple(sorted(recipe.data.roles.items()))
         rows, own = _counted(page.workspace, dataset.name, dataset.version, recipe.task.kind, roles)
     except UserError:
-        return f" · {page.words('dataset_missing')}"
+        return None
     used = rows if own else max(1, rows - round(rows * recipe.data.validation))
-    used = min(used, recipe.data.max_rows or used)
+    return min(used, recipe.data.max_rows or used)
+
+
+def _rows(page: Page, recipe: Recipe) -> str:
+    """How many rows train and how many steps that makes."""
+    used = _used(page, recipe)
+    if used is None:
+        return f" · {page.words('dataset_missing')}"
     training = recipe.training
     batches = -(-used // (training.per_device_train_batch_size * recipe.compute.feeds))
     per_epoch = -(-batches // training.gradient_accumulation_steps)

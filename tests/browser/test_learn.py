@@ -1,0 +1,91 @@
+"""The road map in a real browser: every lab opens, asks, answers and shows something; a link brings a lab back; the projects lead on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.core.files import read_json
+from workbench.core.lab import LABS
+from workbench.learn import _progress
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+KINDS = LABS.kinds()
+SEEN = "() => document.querySelector('#lab-below table, #lab-below dl, #lab-below pre, #lab-below ul, #lab .js-plotly-plot, #lab-above .strip') !== null"
+"""A picture or a table."""
+REAL = {"gradient-descent": "train", "many-processes": "train", "annotation": "data"}
+"""Labs whose way to the real thing is followed, and where it leads."""
+
+
+def opened(page: Any, kind: str) -> None:
+    """Press its button on the road, and answer the guess."""
+    page.click(f"#road [data-lab={kind}]")
+    lab = LABS.get(kind)
+    heading = f"{lab.stop} {lab.label.say('zh' if '/zh/' in page.url else 'en')}"
+    page.locator("#lab h2", has_text=heading).wait_for()
+    right = next(place for place, each in enumerate(lab.guess.choices) if each.right)
+    page.locator("#lab-guess input").nth(right).check()
+    page.locator("#lab-why .note.good").wait_for()
+    page.wait_for_function(SEEN)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_lab_of_the_road_answers(visit: Callable[..., Any], workbench: Any, lang: str) -> None:
+    page = visit(f"/{lang}/")
+    for kind in KINDS:
+        opened(page, kind)
+        assert page.locator("#lab .note.bad").count() == 0 or kind == "gradient-descent", kind
+    known = _progress.told(workbench.workspace)
+    assert all(any(event["what"] == "touch" for event in known[kind]) for kind in KINDS)
+
+
+@pytest.mark.parametrize(("kind", "tab"), REAL.items())
+def test_the_real_thing_is_filled_in(visit: Callable[..., Any], workbench: Any, kind: str, tab: str) -> None:
+    page = visit("/zh/")
+    opened(page, kind)
+    page.click("#lab-real")
+    page.locator(f"#page-{tab} h1").wait_for(state="visible")
+    if kind == "many-processes":
+        draft = read_json(workbench.workspace.root / "draft.json")
+        assert (draft["compute"]["strategy"], draft["compute"]["processes"]) == ("ddp", 2)
+
+
+def test_a_link_brings_a_lab_back_as_a_teacher_left_it(visit: Callable[..., Any]) -> None:
+    page = visit("/en/?lab=gradient-descent&learning_rate=0.5&hide=momentum#learn")
+    page.locator("#lab h2", has_text="Gradient descent").wait_for()
+    page.locator("#lab-guess input").nth(1).check()
+    page.wait_for_function(SEEN)
+    assert float(page.locator("#lab-learning_rate input").first.input_value()) == 0.5
+    assert not page.locator("#lab-momentum").is_visible()
+    assert "it has arrived" in page.locator("#lab-above").inner_text()
+    page.click("#lab-break")
+    page.locator("#lab-above .note.bad").wait_for()
+
+
+def test_a_project_leads_to_its_stations_and_its_paper_waits_for_a_run(visit: Callable[..., Any], workbench: Any) -> None:  # fmt: skip
+    page = visit("/en/")
+    opened(page, "project-voice")
+    assert page.locator("#lab-stations .station").count() == 6
+    page.click("#station-1")
+    page.locator("#page-train h1").wait_for(state="visible")
+    page.locator("#page-train dl.facts", has_text="lumo").wait_for()
+    draft = read_json(workbench.workspace.root / "draft.json")
+    assert (draft["data"]["dataset"], draft["task"]["kind"]) == ("persona", "chat")
+    page.click("#rail [data-go=learn]")
+    page.locator("#lab-stations .station.done", has_text="Recipe").wait_for()
+    page.click("#lab-paper")
+    if any(run.status == "finished" for run in _runs(workbench)):
+        with page.expect_download() as taken:
+            page.locator("#lab-paper-file a").first.click()
+        assert "sha256" in Path(taken.value.path()).read_text(encoding="utf-8")
+    else:
+        page.locator("#lab-paper-said .note.bad").wait_for()
+
+
+def _runs(workbench: Any) -> list[Any]:
+    from workbench.core.run import all_runs
+
+    return all_runs(workbench.workspace)
