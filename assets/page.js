@@ -20,24 +20,33 @@
     waiting = pulse;
     setTimeout(() => { if (waiting === pulse) window.wbGo("train"); }, 20000);
   };
-  let told = [], asking = false, beaten = 0; // what the page was told last, and when it was told that a run goes on
-  window.wbNews = async () => { // mark, beat and job bar, where they changed; nobody looks at a hidden page
-    if (asking || document.hidden) return [];
+  // What the page was told last, what it has not been handed yet, and when it was told that something goes on. The question is a plain
+  // request, and its clock is not one of Gradio's: each event of Gradio's looks through the whole page for everything events ever touched.
+  let told = [], fresh = [], asking = false, beaten = 0;
+  const STEADY = [1, 3]; // beat and aside: to draw costs more than to ask
+  async function ask() { // nobody looks at a hidden page
+    const button = document.getElementById("news");
+    if (asking || document.hidden || !button) return;
     asking = true;
     try {
       const answer = await fetch("news");
-      if (!answer.ok) return [];
+      if (!answer.ok) return;
       const now = await answer.json();
-      const early = Date.now() - beaten < 2000 && now[0] === told[0]; // to draw costs more than to ask
-      const fresh = now.map((each, place) => each === told[place] || (place === 1 && early) ? undefined : each);
-      if (fresh[1] !== undefined) beaten = Date.now();
-      told = now.map((each, place) => fresh[place] === undefined ? told[place] : each);
-      return fresh;
-    } catch { // the workbench is gone: an event of Gradio's finds that out, says so, and waits for it
-      told[0] = "?";
-      return ["?"];
-    } finally { asking = false; }
+      const early = Date.now() - beaten < 2000 && now[0] === told[0];
+      fresh = now.map((each, place) => each === told[place] || (early && STEADY.includes(place)) ? undefined : each);
+    } catch { fresh = told[0] === "?" ? [] : ["?"]; } // the workbench is gone: an event of Gradio's finds that out, says so, and waits for it
+    finally { asking = false; }
+    if (fresh.some((each) => each !== undefined)) button.click();
+  }
+  window.wbFresh = () => { // mark, beat, job bar and aside, where they changed
+    const given = fresh;
+    fresh = [];
+    if (STEADY.some((place) => given[place] !== undefined)) beaten = Date.now();
+    given.forEach((each, place) => { if (each !== undefined) told[place] = each; });
+    return given;
   };
+  setInterval(ask, 1000);
+  document.addEventListener("visibilitychange", ask);
   window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
   window.wbLab = (kind, names, given) => { // what is open, and its settings, in the address: a link to a lab
     const old = new URLSearchParams(location.search), now = new URLSearchParams({ lab: kind });

@@ -98,3 +98,40 @@ def test_before_training_one_sees_the_tokens_and_one_press_mends_the_length(visi
     page.click("#mend-0")
     page.locator("#ahead .note.good").wait_for()
     page.wait_for_function("+document.querySelector('#field-task-chat-max_length input').value > 16")
+
+
+FOLDS = {"evaluate": ("compare", "scoring", "arena"), "runs": ("queue", "search", "shootout")}
+
+
+class Cost:
+    """What a page at rest costs: seconds of the browser's main thread, and what it asked of Gradio."""
+
+    def __init__(self, page: Any) -> None:
+        self.page, self.asked = page, list[str]()
+        self.devtools = page.context.new_cdp_session(page)
+        self.devtools.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})  # beside other work, too
+        self.devtools.send("Performance.enable")
+        page.on("request", lambda request: self.asked.append(request.url) if "gradio_api" in request.url else None)
+
+    def busy(self) -> float:
+        found = self.devtools.send("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in found if each["name"] == "TaskDuration"))
+
+    def rest(self, seconds: float = 4) -> float:
+        """Once nothing was asked for a while: the share of a core."""
+        while True:
+            self.asked.clear()
+            before = self.busy()
+            self.page.wait_for_timeout(1000 * seconds)
+            if not self.asked:
+                return (self.busy() - before) / seconds
+
+
+@pytest.mark.parametrize("name", FOLDS)
+def test_open_folds_cost_nothing_while_nothing_happens(visit: Callable[..., Any], name: str) -> None:
+    page = visit(f"/en/#{name}")
+    cost = Cost(page)
+    shut = cost.rest()
+    for fold in FOLDS[name]:
+        page.click(f"#{fold} > button")
+    assert cost.rest() < 2 * shut + 0.15

@@ -15,7 +15,6 @@ from workbench.engine import answering, arena, bradley, judging
 from workbench.engine.arena import Match
 from workbench.ui.notices import esc, fine, hint, problem, table, tag
 from workbench.ui.page import Page
-from workbench.ui.scoring import watching
 from workbench.ui.words import Words
 
 VOTES = ("left", "tie", "right", "bad")
@@ -44,11 +43,12 @@ def build(page: Page) -> None:
             judge = _judge(page)
     match, mark = gr.State(None), gr.Textbox("", visible=False)  # of a state, no change is told outside the queue
     shown = [match, pair, *votes.values(), more, told]
-    watch = watching(fold)
-    _wire(page, (fold, chosen, state, mark, watch), begin, (shown, votes, more))
+    _wire(page, (fold, chosen, mark), begin, (shown, votes, more))
     take.click(partial(_taken, page), [chosen, name, page.pulse], [taken, page.pulse], queue=False)
     judge["go"].click(partial(_judged, page), [chosen, judge["url"], judge["model"], judge["prompt"], judge["limit"]], [judge["said"]], queue=False)  # fmt: skip
-    watch.tick(partial(_verdicts, page), [chosen, judge["mark"]], [judge["found"], judge["mark"]], show_progress="hidden", queue=False)  # fmt: skip
+    marks, drawn = [mark, judge["mark"]], [state, mark, judge["found"], judge["mark"]]
+    for event in (fold.expand, page.aside.change, chosen.change):
+        event(lambda name, *old: [*_state(page, name, old[0]), *_verdicts(page, name, old[1])], [chosen, *marks], drawn, show_progress="hidden", queue=False)  # fmt: skip
 
 
 def _begin(page: Page) -> dict[str, Any]:
@@ -76,12 +76,11 @@ def _judge(page: Page) -> dict[str, Any]:
 
 
 def _wire(page: Page, parts: tuple[Any, ...], begin: dict[str, Any], shown: tuple[list[Any], dict[str, Any], Any]) -> None:  # fmt: skip
-    (fold, chosen, state, mark, watch), (outputs, votes, more), quiet = parts, shown, {"show_progress": "hidden", "queue": False}  # fmt: skip
+    (fold, chosen, mark), (outputs, votes, more), quiet = parts, shown, {"show_progress": "hidden", "queue": False}  # fmt: skip
     for event in (fold.expand, page.pulse.change, page.mark.change):
         event(lambda: _offered(page), [], [begin["names"], begin["data"]], **quiet)
     page.loads.append((lambda: [*_offered(page), _listed(page)], [], [begin["names"], begin["data"], chosen]))
     begin["go"].click(partial(_created, page), [begin[name] for name in ("names", "data", "count", "text")], [begin["said"], chosen], **quiet)  # fmt: skip
-    watch.tick(partial(_state, page), [chosen, mark], [state, mark], **quiet)
     for event in (chosen.change, more.click, mark.change):
         event(partial(_next, page), [chosen, outputs[0]], outputs, **quiet)
     for name, button in votes.items():

@@ -36,7 +36,7 @@ def build(page: Page, run: Any) -> None:
         files = gr.File(
             visible=False, interactive=False, label=words("many_files"), file_count="multiple", elem_id="many-files"
         )
-        clock = gr.Timer(0.7, active=False)
+        clock = gr.Timer(1.5, active=False)
     told = [said, files, clock]
     go.click(lambda *given: _begun(page, *given), [run, file, who, length], told, queue=False)
     stop.click(lambda: _stopped(page), None, None, queue=False)

@@ -13,6 +13,7 @@ from workbench.core.text import Lang
 from workbench.core.workspace import Workspace
 from workbench.data.dataset import Dataset
 from workbench.engine.diagnosis import alarms
+from workbench.ui import aside
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.notices import esc, fine, progress
@@ -38,7 +39,7 @@ class Page:
 
     `pulse` is a hidden counter: raise it and every registered view is drawn again. `run` is the run last pointed at.
     `mark` changes by itself when a run appears, changes its status or leaves a result, whoever started it; `beat` whenever a run
-    that works says something.
+    that works says something, `aside` whenever an evaluation, a contest or a search does.
     `asked` is "run time" of the last press on a button that leads to a conversation with a run.
     """
 
@@ -48,9 +49,9 @@ class Page:
     draft: Draft
     pulse: Any = None
     run: Any = None
-    tick: Any = None
     mark: Any = None
     beat: Any = None
+    aside: Any = None
     asked: Any = None
     views: list[View] = field(default_factory=list)
     loads: list[View] = field(default_factory=list)
@@ -99,16 +100,17 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
     with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
         page.pulse = gr.Number(0, visible=False)
         page.run = gr.Textbox("", visible=False)
-        page.tick = gr.Timer(1.0)
+        fresh = gr.Button(elem_id="news", elem_classes="unseen")
         page.mark = gr.Textbox("", visible=False)
         page.beat = gr.Textbox("", visible=False)
+        page.aside = gr.Textbox("", visible=False)
         page.asked = gr.Textbox("", visible=False)
         gr.HTML(rail(words), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
                 tab.build(page)
         bar = gr.HTML(job_bar(page), elem_classes="bar-block", padding=False)
-        page.tick.tick(None, None, [page.mark, page.beat, bar], js="() => wbNews()")
+        fresh.click(None, None, [page.mark, page.beat, bar, page.aside], js="() => wbFresh()")
         for fn, inputs, outputs in page.views:
             gr.on([blocks.load, page.pulse.change], fn, inputs, outputs, show_progress="hidden", queue=False)
         page.run.change(None, [page.run], None, js=REMEMBER)
@@ -127,7 +129,7 @@ def _hush(blocks: gr.Blocks, place: Any) -> None:
 
 
 def news(lang: Lang, workspace: Workspace, feed: Feed) -> list[str]:
-    """What `mark`, `beat` and the job bar should be now. A page asks every second, as a plain request: an event of Gradio's would cost the
+    """What `mark`, `beat`, the job bar and `aside` should be now. A page asks every second, as a plain request: an event of Gradio's would cost the
     browser a third of a core on a page at rest. assets/page.js hands on only what changed."""
     page = Page(Words(lang), workspace, feed, Draft(workspace))
     runs = all_runs(workspace)[:WATCHED]
@@ -136,6 +138,7 @@ def news(lang: Lang, workspace: Workspace, feed: Feed) -> list[str]:
         " ".join(f"{run.id}={run.status}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs),
         " ".join(f"{run.id}@{feed.view(run).offset}{run.stop_asked}{run.pause_asked}{alarms(run)}" for run in told),
         job_bar(page),
+        aside.told(workspace),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,12 +11,13 @@ from workbench.core.metric import METRICS
 from workbench.core.run import all_runs
 from workbench.data import library
 from workbench.engine import evaluations
+from workbench.ui.aside import LISTED
 from workbench.ui.measures import shown, span
 from workbench.ui.notices import fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-ROWS, LISTED, SECONDS = 500, 30, 1.5
+ROWS = 500
 
 
 def build(page: Page) -> None:
@@ -36,17 +36,9 @@ def build(page: Page) -> None:
     for event in (fold.expand, page.pulse.change, page.mark.change):
         event(lambda: _offered(page), [], [targets, data], **quiet)
     page.loads.append((lambda: _offered(page), [], [targets, data]))
-    watch = watching(fold)
-    watch.tick(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
+    for event in (fold.expand, page.aside.change):
+        event(lambda old: _listed(page, old), [mark], [listed, mark], **quiet)
     start.click(lambda *given: _start(page, *given), [targets, data, rows], [said], **quiet)
-
-
-def watching(fold: Any) -> Any:
-    """A clock that runs while the fold is open: a page that does not look asks nothing."""
-    clock = gr.Timer(SECONDS, active=False)
-    for event, live in ((fold.expand, True), (fold.collapse, False)):
-        event(partial(gr.Timer, active=live), [], [clock], queue=False, show_progress="hidden")
-    return clock
 
 
 def _offered(page: Page) -> list[Any]:
@@ -65,11 +57,9 @@ def _start(page: Page, targets: list[str] | None, data: str | None, rows: float 
 
 
 def _listed(page: Page, old: str) -> list[Any]:
-    """The list, where something changed; what waits is started where a killed process could not do it."""
+    """The list, where something changed."""
     known = evaluations.all_evaluations(page.workspace)[:LISTED]
     told = [each.told() for each in known]
-    if any(each["status"] == "queued" for each in told):
-        evaluations.advance(page.workspace)
     mark = f"{[(each['evaluation'], each['status']) for each in told]}"
     if mark == old:
         return [gr.skip(), gr.skip()]

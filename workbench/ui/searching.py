@@ -45,12 +45,12 @@ def build(page: Page) -> None:
         with gr.Row():
             plots = [gr.Plot(visible=False, show_label=False, elem_id=f"search-{name}") for name in ("history", "parallel", "importance")]  # fmt: skip
     fields, lines = [each for _, *line in pool for each in line], [each for line in pool for each in line]
-    mark, timer = gr.State(""), gr.Timer(2.0, active=False)
-    parts = [shown, *buttons.values(), *plots, mark, timer]
+    mark = gr.State("")
+    parts = [shown, *buttons.values(), *plots, mark]
     page.view(lambda known: _offered(page, known), [paths], [paths, about, *lines])
     page.view(lambda now: _listed(page, now), [chosen], [chosen])
     page.mark.change(lambda now: _listed(page, now), [chosen], [chosen], **quiet)
-    for event in (chosen.change, page.mark.change, timer.tick):
+    for event in (chosen.change, page.mark.change, page.aside.change):
         event(lambda which, old: _drawn(page, which, old), [chosen, mark], parts, **quiet)
     given = [paths, *fields, *budget]
     start.click(lambda pulse, *values: _start(page, pulse, values), [page.pulse, *given], [said, chosen, page.pulse], **quiet)  # fmt: skip
@@ -141,25 +141,24 @@ def _act(page: Page, act: Callable[[Page, Search], str | None], which: str | Non
     try:
         told = act(page, search.find(page.workspace, which or ""))
     except UserError as error:
-        return [problem(error, page.words.lang), *[gr.skip()] * 9, gr.skip()]
+        return [problem(error, page.words.lang), *[gr.skip()] * 8, gr.skip()]
     return [fine(told) if told else "", *_drawn(page, which, ""), pulse + 1]
 
 
 def _drawn(page: Page, which: str | None, old: str) -> list[Any]:
-    """How far it is and what it found, where that changed; the clock goes on while it works."""
+    """How far it is and what it found, where that changed."""
     try:
         made = search.find(page.workspace, which or "")
     except UserError:
-        return ["", *[gr.update(visible=False)] * 6, "", gr.Timer(active=False)]
+        return ["", *[gr.update(visible=False)] * 6, ""]
     status, told, result = made.status, search.trials(made), made.result
     mark = f"{page.words.lang}{made.id}{status}{made.process.stop_asked}{bool(result)}{told}"
-    live = gr.Timer(active=status in ("running", "queued"))
     if mark == old:
-        return [*[gr.skip()] * 8, live]
+        return [gr.skip()] * 8
     shown = {"stop": status in ("running", "queued"), "resume": made.process.resumable, "promote": any(each.state == "complete" for each in told)}  # fmt: skip
     return [
         _state(page, made, status, told), *(gr.update(visible=shown[name]) for name in STEERING),
-        *_plots(page, made, told), mark, live,
+        *_plots(page, made, told), mark,
     ]  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def build(page: Page) -> None:
     use.click(lambda value, pulse: _use(page, value, pulse), [name, page.pulse], [said, page.pulse], queue=False).then(
         None, [said, page.pulse], None, js="(said, pulse) => { if (!said) wbTrain(pulse); }"
     )
-    timer = gr.Timer(0.5, active=False)
+    timer = gr.Timer(1.0, active=False)
     get.click(lambda value: [_get(page, fetch, value), gr.update(active=True)], [name], [said, timer])
     page.loads.append((lambda: gr.update(active=fetch.state == "running"), [], [timer]))
     cancel.click(fetch.cancelled.set, None, None, queue=False)
