@@ -60,12 +60,7 @@ class Source:
     @property
     def hub_name(self) -> tuple[str, bool]:
         """The base's name on the Hub (its last name, where it has none there), and whether it has one."""
-        wanted = self.recipe.model.id
-        for starter in catalog.STARTERS:
-            if starter.kind == wanted:
-                return starter.hub or wanted, bool(starter.hub)
-        local = Path(wanted).is_absolute() or wanted.startswith((".", "~"))
-        return (Path(wanted).name, False) if local else (wanted, True)
+        return catalog.public(self.recipe.model.id)
 
     @cached_property
     def material(self) -> Material:
