@@ -45,7 +45,12 @@
     given.forEach((each, place) => { if (each !== undefined) told[place] = each; });
     return given;
   };
-  setInterval(ask, 1000);
+  // When a list grows at its top, the browser's dot stays at its place while the chosen value is another row's: the dot follows.
+  const dots = () => document.querySelectorAll("fieldset label:has(> input[type=radio])").forEach((label) => {
+    const dot = label.querySelector("input"), chosen = label.classList.contains("selected");
+    if (dot.checked !== chosen) dot.checked = chosen;
+  });
+  setInterval(() => { dots(); ask(); }, 1000);
   document.addEventListener("visibilitychange", ask);
   window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
   window.wbLab = (kind, names, given) => { // what is open, and its settings, in the address: a link to a lab

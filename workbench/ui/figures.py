@@ -76,18 +76,18 @@ def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Word
     points = [(step["step"], number(step.get("loss"))) for step in view.steps if "step" in step]
     figure.add_scatter(
         x=[step for step, _ in points], y=[loss for _, loss in points], mode="lines",
-        line={"color": colour, "width": 1}, opacity=0.3, name=words("loss"), hoverinfo="skip", showlegend=alone,
+        line={"color": colour, "width": 1}, opacity=0.3, name=words("loss_each"), hoverinfo="skip", showlegend=alone,
     )  # fmt: skip
     figure.add_scatter(
         x=[step for step, _ in points], y=[step.get(SMOOTH) for step in view.steps if "step" in step], mode="lines",
-        line={"color": colour, "width": 2.5}, name=name or words("train_loss"),
+        line={"color": colour, "width": 2.5}, name=name or words("loss_smooth"),
     )  # fmt: skip
     held = [(point["step"], number(point.get("loss"))) for point in view.evals if "step" in point]
     if held:
         figure.add_scatter(
             x=[step for step, _ in held], y=[loss for _, loss in held], mode="lines+markers",
             line={"color": AMBER if alone else colour, "width": 1.5, "dash": "dot"}, marker={"size": 8},
-            name=words("heldout_loss"), showlegend=alone,
+            name=words("loss_held"), showlegend=alone,
         )  # fmt: skip
 
 
