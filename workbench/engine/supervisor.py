@@ -43,7 +43,9 @@ def start(workspace: Workspace, recipe: Recipe, once: bool = False) -> Run:
     with writing(workspace.root), workspace.lock("start"):
         known = _just_now(workspace, checked, asked) if once else None
         made = known or runs.create(workspace, checked)
-    if known is None:  # who made it starts it; to look through all runs once more for every click would keep the last one waiting
+    if (
+        known is None
+    ):  # who made it starts it; to look through all runs once more for every click would keep the last one waiting
         launch_next(workspace)
     return made
 
