@@ -3,11 +3,15 @@
   const PAGES = ["learn", "data", "model", "train", "runs", "evaluate", "chat"];
   document.documentElement.lang = location.pathname.startsWith("/zh") ? "zh" : "en";
   const wanted = () => { const h = location.hash.replace("#", ""); return PAGES.includes(h) ? h : "learn"; };
+  const seen = (button) => { // on a phone the rail is a line that is wider than the screen
+    const line = button.parentElement;
+    line.scrollLeft = button.offsetLeft - line.offsetLeft - (line.clientWidth - button.offsetWidth) / 2;
+  };
   function show() {
     const page = wanted();
     document.body.dataset.page = page;
     document.querySelectorAll("#rail [data-go]").forEach((b) => {
-      if (b.dataset.go === page) b.setAttribute("aria-current", "page"); else b.removeAttribute("aria-current");
+      if (b.dataset.go === page) { b.setAttribute("aria-current", "page"); seen(b); } else b.removeAttribute("aria-current");
     });
     document.querySelectorAll("#lang a").forEach((a) => { a.hash = page; });
     window.dispatchEvent(new Event("resize")); // a chart drawn while hidden takes its width now
