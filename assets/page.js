@@ -76,6 +76,13 @@
   document.addEventListener("click", (event) => {
     const go = event.target.closest && event.target.closest("[data-go]");
     if (go) { event.preventDefault(); window.wbGo(go.dataset.go); }
+    const more = event.target.closest && event.target.closest("[data-more]");
+    if (more) {
+      const box = more.closest(".leafed"), later = [...box.querySelectorAll("tr[hidden]")], said = box.querySelector("[data-said]");
+      later.slice(0, Number(more.dataset.more)).forEach((row) => { row.hidden = false; });
+      said.textContent = said.dataset.said.replace("{shown}", box.querySelectorAll("tbody tr:not([hidden])").length);
+      more.hidden = later.length <= Number(more.dataset.more);
+    }
     const flip = event.target.closest && event.target.closest("[data-theme-flip]");
     if (flip) { const next = document.body.classList.contains("dark") ? "light" : "dark"; localStorage.setItem("wb-theme", next); theme(next); }
   });
