@@ -3,11 +3,15 @@
   const PAGES = ["learn", "data", "model", "train", "runs", "evaluate", "chat"];
   document.documentElement.lang = location.pathname.startsWith("/zh") ? "zh" : "en";
   const wanted = () => { const h = location.hash.replace("#", ""); return PAGES.includes(h) ? h : "learn"; };
+  const seen = (button) => { // on a phone the rail is a line that is wider than the screen
+    const line = button.parentElement;
+    line.scrollLeft = button.offsetLeft - line.offsetLeft - (line.clientWidth - button.offsetWidth) / 2;
+  };
   function show() {
     const page = wanted();
     document.body.dataset.page = page;
     document.querySelectorAll("#rail [data-go]").forEach((b) => {
-      if (b.dataset.go === page) b.setAttribute("aria-current", "page"); else b.removeAttribute("aria-current");
+      if (b.dataset.go === page) { b.setAttribute("aria-current", "page"); seen(b); } else b.removeAttribute("aria-current");
     });
     document.querySelectorAll("#lang a").forEach((a) => { a.hash = page; });
     window.dispatchEvent(new Event("resize")); // a chart drawn while hidden takes its width now
@@ -83,6 +87,13 @@
   document.addEventListener("click", (event) => {
     const go = event.target.closest && event.target.closest("[data-go]");
     if (go) { event.preventDefault(); window.wbGo(go.dataset.go); }
+    const more = event.target.closest && event.target.closest("[data-more]");
+    if (more) {
+      const box = more.closest(".leafed"), later = [...box.querySelectorAll("tr[hidden]")], said = box.querySelector("[data-said]");
+      later.slice(0, Number(more.dataset.more)).forEach((row) => { row.hidden = false; });
+      said.textContent = said.dataset.said.replace("{shown}", box.querySelectorAll("tbody tr:not([hidden])").length);
+      more.hidden = later.length <= Number(more.dataset.more);
+    }
     const flip = event.target.closest && event.target.closest("[data-theme-flip]");
     if (flip) { const next = document.body.classList.contains("dark") ? "light" : "dark"; localStorage.setItem("wb-theme", next); theme(next); }
   });

@@ -243,7 +243,7 @@ def _details(page: Page, run: Run, view: RunView) -> str:
     )
     if model:
         share = 100 * model.get("trainable", 0) / max(1, model.get("total", 1))
-        pairs.append((words("trainable"), f"{model.get('trainable', 0):,} / {model.get('total', 0):,} ({share:.2f} %)"))
+        pairs.append((words("trainable"), f"{model.get('trainable', 0):,} / {model.get('total', 0):,} ({share:.2f}%)"))
     if data:
         pairs.append((words("rows"), words("rows_split", train=data.get("train"), heldout=data.get("heldout"))))
         if data.get("cut"):
