@@ -3,11 +3,15 @@
   const PAGES = ["learn", "data", "model", "train", "runs", "evaluate", "chat"];
   document.documentElement.lang = location.pathname.startsWith("/zh") ? "zh" : "en";
   const wanted = () => { const h = location.hash.replace("#", ""); return PAGES.includes(h) ? h : "learn"; };
+  const seen = (button) => { // on a phone the rail is a line that is wider than the screen
+    const line = button.parentElement;
+    line.scrollLeft = button.offsetLeft - line.offsetLeft - (line.clientWidth - button.offsetWidth) / 2;
+  };
   function show() {
     const page = wanted();
     document.body.dataset.page = page;
     document.querySelectorAll("#rail [data-go]").forEach((b) => {
-      if (b.dataset.go === page) b.setAttribute("aria-current", "page"); else b.removeAttribute("aria-current");
+      if (b.dataset.go === page) { b.setAttribute("aria-current", "page"); seen(b); } else b.removeAttribute("aria-current");
     });
     document.querySelectorAll("#lang a").forEach((a) => { a.hash = page; });
     window.dispatchEvent(new Event("resize")); // a chart drawn while hidden takes its width now
@@ -45,7 +49,12 @@
     given.forEach((each, place) => { if (each !== undefined) told[place] = each; });
     return given;
   };
-  setInterval(ask, 1000);
+  // When a list grows at its top, the browser's dot stays at its place while the chosen value is another row's: the dot follows.
+  const dots = () => document.querySelectorAll("fieldset label:has(> input[type=radio])").forEach((label) => {
+    const dot = label.querySelector("input"), chosen = label.classList.contains("selected");
+    if (dot.checked !== chosen) dot.checked = chosen;
+  });
+  setInterval(() => { dots(); ask(); }, 1000);
   document.addEventListener("visibilitychange", ask);
   window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
   window.wbLab = (kind, names, given) => { // what is open, and its settings, in the address: a link to a lab
@@ -53,6 +62,17 @@
     names.forEach((name, place) => now.set(name, given[place]));
     if (old.get("lab") === kind && old.get("hide")) now.set("hide", old.get("hide"));
     history.replaceState(null, "", location.pathname + "?" + now + location.hash);
+  };
+  window.wbPrint = (sheet) => { // a page of its own in a frame nobody sees; no script of it runs
+    document.getElementById("wb-sheet")?.remove();
+    if (!sheet) return;
+    const frame = document.createElement("iframe");
+    frame.id = "wb-sheet";
+    frame.setAttribute("sandbox", "allow-same-origin allow-modals");
+    frame.style.cssText = "position:fixed;width:1px;height:1px;opacity:0;border:0";
+    frame.addEventListener("load", () => { frame.contentWindow.focus(); frame.contentWindow.print(); });
+    frame.srcdoc = sheet;
+    document.body.append(frame);
   };
   window.wbField = (path) => {
     const field = document.getElementById("field-" + path.replaceAll(".", "-"));
@@ -67,6 +87,13 @@
   document.addEventListener("click", (event) => {
     const go = event.target.closest && event.target.closest("[data-go]");
     if (go) { event.preventDefault(); window.wbGo(go.dataset.go); }
+    const more = event.target.closest && event.target.closest("[data-more]");
+    if (more) {
+      const box = more.closest(".leafed"), later = [...box.querySelectorAll("tr[hidden]")], said = box.querySelector("[data-said]");
+      later.slice(0, Number(more.dataset.more)).forEach((row) => { row.hidden = false; });
+      said.textContent = said.dataset.said.replace("{shown}", box.querySelectorAll("tbody tr:not([hidden])").length);
+      more.hidden = later.length <= Number(more.dataset.more);
+    }
     const flip = event.target.closest && event.target.closest("[data-theme-flip]");
     if (flip) { const next = document.body.classList.contains("dark") ? "light" : "dark"; localStorage.setItem("wb-theme", next); theme(next); }
   });

@@ -94,14 +94,14 @@ function tools(pane, item, bot, line, text) {
   if (bot) {
     const good = sign("good", words.good, () => change("judge", { ...at, vote: item.vote === 1 ? 0 : 1 }), "good"), bad = sign("bad", words.bad, () => change("judge", { ...at, vote: item.vote === -1 ? 0 : -1 }), "bad");
     good.setAttribute("aria-pressed", String(item.vote === 1)); bad.setAttribute("aria-pressed", String(item.vote === -1));
-    row.append(good, bad, sign("pen", words.mend, () => write(line, text, item.edited || item.text, (value) => change("judge", { ...at, text: value })), "mend"), sign("again", words.again, () => change("again", at), "again"));
-  } else row.append(sign("pen", words.edit, () => write(line, text, item.text, (value) => change("edit", { ...at, text: value })), "edit"));
+    row.append(good, bad, sign("pen", words.mend, () => write(line, words.mend, item.edited || item.text, (value) => change("judge", { ...at, text: value })), "mend"), sign("again", words.again, () => change("again", at), "again"));
+  } else row.append(sign("pen", words.edit, () => write(line, words.edit, item.text, (value) => change("edit", { ...at, text: value })), "edit"));
   row.append(sign("copy", words.copy, async () => { try { await navigator.clipboard.writeText(item.edited || item.text); say(words.copied); } catch { /* not allowed here */ } }));
   return row;
 }
-function write(line, text, value, done) { // a message becomes a box until it is saved
+function write(line, name, value, done) { // a message becomes a box until it is saved
   const field = make("textarea"), row = make("div", undefined, "tools");
-  field.value = value; field.rows = Math.min(10, Math.max(2, value.split("\n").length)); field.setAttribute("aria-label", words.edit);
+  field.value = value; field.rows = Math.min(10, Math.max(2, value.split("\n").length)); field.setAttribute("aria-label", name);
   row.append(press(words.save, words.save, () => done(field.value), "save"), press(words.cancel, words.cancel, () => paint(), "quiet"));
   line.replaceChildren(field, row); field.focus();
 }

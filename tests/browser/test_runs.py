@@ -113,7 +113,7 @@ def test_a_failure_is_explained_and_runs_are_laid_over_one_another(visit: Callab
     page = visit("/en/#runs")
     page.locator("#run-list label", has_text="ill").click()
     page.locator("#healing", has_text="memory ran out").wait_for()
-    assert "per_device_train_batch_size = 8" in page.locator("#healing").inner_text()
+    assert "Batch size: 8" in page.locator("#healing").inner_text()
     picture(page, "doctor-en")
     before = len(all_runs(workbench.workspace))
     page.click("#heal-again")

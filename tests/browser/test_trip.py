@@ -54,7 +54,7 @@ def test_a_sample_becomes_a_tuned_classifier_with_a_report_card(
     page.locator("#page-evaluate .verdict").wait_for()
     report = run.report
     assert report["after"]["accuracy"] > report["baseline"]["tfidf"]["accuracy"]
-    assert f"{100 * report['after']['accuracy']:.1f} %" in page.locator("#page-evaluate").inner_text()
+    assert f"{100 * report['after']['accuracy']:.1f}%" in page.locator("#page-evaluate").inner_text()
     picture(page, "evaluate-en", settle=1500)
     page.click("#talk")
     page.fill("#try-text textarea", "What a wonderful evening, every minute was a joy.")

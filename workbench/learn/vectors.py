@@ -167,7 +167,7 @@ class Vectors(Lab):
 
     def done(self, workspace: Workspace) -> Trace | None:
         for dataset in library.all_datasets(workspace):
-            if any(step.get("kind") == "near-duplicates" for step in dataset.meta.get("steps") or []):
+            if any(step.get("kind") == "near_duplicates" for step in dataset.meta.get("steps") or []):
                 name = f"{dataset.name} v{dataset.version}"
                 return Trace(Text(f"Dataset {name}", f"数据集 {name}"), "data")
         return None

@@ -20,6 +20,7 @@ from workbench.ui import hints
 from workbench.ui.feed import Feed
 from workbench.ui.guard import LOOPBACK, Guard, is_loopback
 from workbench.ui.site import Site
+from workbench.ui.words import Words
 
 UPLOAD_LIMIT = "2gb"
 
@@ -96,6 +97,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
         app, blocks, path=f"/{lang}", server_name=door.host, server_port=door.port,
         footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
         enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
+        i18n=gr.I18n(**{name: {"common.complete": Words(lang)("complete")} for name in ("en", "zh-CN")}),
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
     )  # fmt: skip
     # a browser has six connections to one address for all its tabs, and each tab would hold one for ever: the seventh would not open

@@ -14,11 +14,10 @@ from workbench.engine import evaluations, sidebyside
 from workbench.engine.verdict import said as told_by_test
 from workbench.ui import evalfigures, figures
 from workbench.ui.measures import gap, shown, span
-from workbench.ui.notices import esc, hint, problem, table, tag
+from workbench.ui.notices import SENT, esc, hint, leafed, problem, table, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-SHOWN = 50
 STATES = ("all_right", "all_wrong", "only", "some", "apart", "alike")
 ANY = "any"
 
@@ -145,6 +144,6 @@ def _rows(words: Words, found: dict[str, Any] | None, state: str | None, word: s
     kept = [row for row in kept if not text or text in f"{row['text']} {row['reference']} {row['answers']}".casefold()]
     kept.sort(key=lambda row: min(row["gains"]) - max(row["gains"]))
     head = [words("text"), words("reference"), *(each["id"] for each in found["results"])]
-    lines = [[row["text"], row["reference"], *row["answers"]] for row in kept[:SHOWN]]
-    count = tag("small", esc(words("rows_shown", shown=len(lines), n=len(kept))))
-    return table(head, lines) + count if lines else tag("p", esc(words("rows_none")), class_="soft")
+    lines = [[row["text"], row["reference"], *row["answers"]] for row in kept[:SENT]]
+    said = words("rows_shown", shown="{shown}", n=len(kept))
+    return leafed(head, lines, said, words("rows_more")) if lines else tag("p", esc(words("rows_none")), class_="soft")

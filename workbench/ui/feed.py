@@ -94,6 +94,10 @@ class RunView:
             self.judged = now, diagnose(self.run)
         return self.judged[1]
 
+    def shown(self, status: str) -> str:
+        """The word for its state: one that works but stands still is paused."""
+        return "paused" if status == "running" and self.paused is not None else status
+
     @property
     def step(self) -> dict[str, Any]:
         """The newest step's facts."""

@@ -33,8 +33,8 @@ def canvas(height: int = 300, **layout: Any) -> go.Figure:
         hoverlabel={"font": {"family": FONT}},
         **layout,
     )
-    figure.update_xaxes(showgrid=False, zeroline=False, linecolor="#cfc8bb")
-    figure.update_yaxes(gridcolor="rgba(154,148,138,.25)", zeroline=False)
+    figure.update_xaxes(showgrid=False, zeroline=False, linecolor="#cfc8bb", automargin=True)
+    figure.update_yaxes(gridcolor="rgba(154,148,138,.25)", zeroline=False, automargin=True)
     return figure
 
 
@@ -62,10 +62,11 @@ def curves(views: Sequence[RunView], what: str, words: Words) -> go.Figure:
                 y=[number(step.get(what)) for step in view.steps if "step" in step],
                 mode="lines", line={"color": colour, "width": 2}, name=name or words(f"curve_{what}"),
             )  # fmt: skip
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
+    lines = len(views) if len(views) > 1 else 0  # names of runs are long: one a line, above the curves
     figure.update_layout(
-        uirevision=f"{[view.run.id for view in views]} {what}"
-    )  # zoomed stays zoomed while the run goes on
+        showlegend=True, legend={"orientation": "h", "y": 1.03, "yanchor": "bottom", "x": 0}, height=360 + 24 * lines,
+        margin={"t": 36 + 24 * lines}, uirevision=f"{[view.run.id for view in views]} {what}",
+    )  # zoomed stays zoomed while the run goes on  # fmt: skip
     figure.update_xaxes(title=words("step"))
     figure.update_yaxes(title=words(f"curve_{what}"))
     return figure
@@ -76,18 +77,18 @@ def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Word
     points = [(step["step"], number(step.get("loss"))) for step in view.steps if "step" in step]
     figure.add_scatter(
         x=[step for step, _ in points], y=[loss for _, loss in points], mode="lines",
-        line={"color": colour, "width": 1}, opacity=0.3, name=words("loss"), hoverinfo="skip", showlegend=alone,
+        line={"color": colour, "width": 1}, opacity=0.3, name=words("loss_each"), hoverinfo="skip", showlegend=alone,
     )  # fmt: skip
     figure.add_scatter(
         x=[step for step, _ in points], y=[step.get(SMOOTH) for step in view.steps if "step" in step], mode="lines",
-        line={"color": colour, "width": 2.5}, name=name or words("train_loss"),
+        line={"color": colour, "width": 2.5}, name=name or words("loss_smooth"),
     )  # fmt: skip
     held = [(point["step"], number(point.get("loss"))) for point in view.evals if "step" in point]
     if held:
         figure.add_scatter(
             x=[step for step, _ in held], y=[loss for _, loss in held], mode="lines+markers",
             line={"color": AMBER if alone else colour, "width": 1.5, "dash": "dot"}, marker={"size": 8},
-            name=words("heldout_loss"), showlegend=alone,
+            name=words("loss_held"), showlegend=alone,
         )  # fmt: skip
 
 
@@ -100,22 +101,25 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str
         texttemplate="%{z}" if len(labels) <= 12 else None, zmin=0,
     )  # fmt: skip
     figure.update_xaxes(title=words("model_said"), type="category")
-    figure.update_yaxes(title=words("true_label"), type="category", autorange="reversed")
+    figure.update_yaxes(title=words("true_label"), type="category", autorange="reversed", showgrid=False)
     return figure
 
 
 def before_after(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None], str]]) -> go.Figure:
-    """Grouped bars: one group per metric, one bar per (label, values, colour) row; before is hollow."""
-    figure = canvas(300, barmode="group")
+    """Grouped bars that lie, so that names and numbers have room: one group per metric, one bar per (label, values, colour); before is hollow."""
+    figure = canvas(96 + 48 * len(names), barmode="group")
     for label, values, colour in rows:
         hollow = colour == GREY
         figure.add_bar(
-            x=list(names), y=list(values), name=label,
-            marker={"color": "rgba(0,0,0,0)" if hollow else colour, "line": {"color": colour, "width": 2}},
-            texttemplate="%{y:.1%}", textposition="outside",
+            x=list(values), y=list(names), orientation="h", name=label,
+            marker={"color": "rgba(0,0,0,0)" if hollow else colour, "line": {"color": colour, "width": 1.5}},
+            texttemplate="%{x:.1%}", textposition="outside", cliponaxis=False,
         )  # fmt: skip
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0})
-    figure.update_yaxes(range=[0, 1.12], tickformat=".0%")
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"r": 48, "b": 16}
+    )
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    figure.update_xaxes(range=[0, 1], visible=False)
     return figure
 
 

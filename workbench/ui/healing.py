@@ -8,12 +8,14 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
-from workbench.core.run import find
+from workbench.core.knob import knobs
+from workbench.core.run import Run, find
 from workbench.engine import remedy
 from workbench.engine.casebook import Finding
 from workbench.engine.diagnosis import diagnose
 from workbench.ui.notices import esc, hint, problem, tag
 from workbench.ui.page import Page
+from workbench.ui.words import Words
 
 NOTHING: tuple[dict[str, Any], ...] = ({"value": ""}, {"visible": False}, {"visible": False})
 
@@ -38,7 +40,7 @@ def drawn(page: Page, run_id: str) -> list[Any]:
         return ["", *(gr.update(**each) for each in NOTHING[1:])]
     first = _mendable(found)
     choices = [(words.say(text), str(at)) for at, (text, _) in enumerate(first.choices)] if first and not first.changes else []  # fmt: skip
-    body = "".join(tag("p", esc(words.say(each.text))) + _changes(each) for each in found)
+    body = "".join(tag("p", esc(words.say(each.text))) + _changes(words, run, each) for each in found)
     tried = remedy.made_before(run, first.changes) if first and first.changes else None
     body += hint(words("heal_tried", run=tried)) if tried else ""
     label = words("heal_instead" if run.status == "running" else "heal_again")
@@ -51,9 +53,22 @@ def _mendable(found: list[Finding]) -> Finding | None:
     return next((each for each in found if each.changes), None) or next((each for each in found if each.choices), None)
 
 
-def _changes(found: Finding) -> str:
-    told = " · ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}" for name, value in found.changes.items())  # fmt: skip
-    return tag("p", tag("code", esc(told))) if told else ""
+def _changes(words: Words, run: Run, found: Finding) -> str:
+    """What would be changed, in the words of the form."""
+    told = " · ".join(f"{_label(words, run, path)}: {_value(words, value)}" for path, value in found.changes.items())
+    return tag("p", tag("b", esc(words("heal_change"))) + esc(told)) if told else ""
+
+
+def _label(words: Words, run: Run, path: str) -> str:
+    part, _, name = path.partition(".")
+    pair = knobs(type(getattr(run.recipe, part))).get(name) if name else None
+    return words.say(pair[1].label) if pair else path
+
+
+def _value(words: Words, value: Any) -> str:
+    if isinstance(value, bool):
+        return words("yes" if value else "no")
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def again(page: Page, run_id: str | None, choice: str | None, pulse: float) -> list[Any]:

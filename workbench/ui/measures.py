@@ -17,7 +17,7 @@ def shown(metric: str, value: Any) -> str:
     if not isinstance(value, (int, float)):
         return "–"
     percent = metric in METRICS.kinds() and METRICS.get(metric).percent
-    return f"{100 * value:.1f} %" if percent else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{100 * value:.1f}%" if percent else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def span(metric: str, found: Any) -> str:

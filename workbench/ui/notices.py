@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from workbench.core.errors import UserError, shorten
 from workbench.core.text import Lang
 
+LEAF, SENT = 50, 1000
+"""Rows of a long table that show at first, and that are sent."""
+
 
 def esc(value: object) -> str:
     """Escaped text, safe between tags and in quoted attributes. Line breaks are kept by CSS (white-space)."""
@@ -59,6 +62,16 @@ def _cell(value: object, limit: int) -> str:
     if len(text) <= limit:
         return tag("td", esc(text))
     return tag("td", esc(text[:limit]) + "…", title=shorten(text, 2000))
+
+
+def leafed(columns: Sequence[str], rows: Sequence[Sequence[object]], said: str, more: str) -> str:
+    """A table of which the first LEAF rows show; a press on `more` shows as many again (assets/page.js). `said` holds {shown}."""
+    lines = rows[:SENT]
+    whole = table(columns, lines)
+    for_later = whole.replace("<tr>", "<tr hidden>").replace("<tr hidden>", "<tr>", LEAF + 1)  # + 1: the head
+    press = tag("button", esc(more), class_="link", type="button", data_more=LEAF) if len(lines) > LEAF else ""
+    count = tag("small", esc(said.replace("{shown}", str(min(LEAF, len(lines))))), data_said=said)
+    return tag("div", for_later + tag("div", count + press, class_="leaf"), class_="leafed")
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:

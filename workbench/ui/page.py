@@ -135,11 +135,18 @@ def news(lang: Lang, workspace: Workspace, feed: Feed) -> list[str]:
     runs = all_runs(workspace)[:WATCHED]
     told = [run for run in runs if run.status == "running"]
     return [
-        " ".join(f"{run.id}={run.status}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs),
+        " ".join(
+            f"{run.id}={_word(page, run)}{run.tuned.exists()}{(run.result / 'report.json').exists()}" for run in runs
+        ),
         " ".join(f"{run.id}@{feed.view(run).offset}{run.stop_asked}{run.pause_asked}{alarms(run)}" for run in told),
         job_bar(page),
         aside.told(workspace),
     ]
+
+
+def _word(page: Page, run: Run) -> str:
+    status = run.status
+    return page.feed.view(run).shown(status) if status == "running" else status
 
 
 def rail(words: Words) -> str:
@@ -183,13 +190,15 @@ def _active_bar(page: Page, run: Run, waiting: int) -> str:
     step = view.step
     label = words(f"phase_{view.phase}") if view.phase else words("phase_start")
     if view.phase == "train" and step:
-        label = f"{label} {step.get('step')}/{step.get('total')} · {clock(view.remaining, words)}"
+        label = f"{label} {step.get('step')}/{step.get('total')}"
+        label += f" · {clock(view.remaining, words)}" if view.paused is None else ""
     if view.scored:
         label = f"{label} {view.scored[0]:,}/{view.scored[1]:,}"
     more = f" · {words('bar_waiting', n=waiting)}" if waiting else ""
+    word = view.shown("running")
     bar = progress(view.share, "").split("<small>")[0]
     return (
-        f'<div id="jobs"><span class="pill running">{esc(words("status_running"))}</span>{bar}'
+        f'<div id="jobs"><span class="pill {word}">{esc(words(f"status_{word}"))}</span>{bar}'
         f'<span class="what">{esc(run.id)} · {esc(label)}{esc(more)}</span>'
         f'<button data-go="runs">{esc(words("bar_go_runs"))}</button></div>'
     )

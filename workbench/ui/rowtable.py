@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from workbench.engine.evidence import STATES, Told, ordered
-from workbench.ui.notices import esc, table, tag
+from workbench.ui.notices import SENT, esc, leafed, tag
 from workbench.ui.page import Page
 from workbench.ui.words import Words
 
-SHOWN = 50
 ALL, WORST = "all", "worst"
 Read = Callable[[Any], list[Told]]
 
@@ -52,9 +51,8 @@ def drawn(words: Words, rows: Sequence[Told], which: str | None, find: str | Non
         return tag("p", esc(words("rows_none")), class_="soft")
     compared, sure = "before" in kept[0], "score" in kept[0]
     head = [words("text"), words("reference"), *([words("before")] if compared else []), words("after"), *([words("rows_goodness")] if sure else []), *([words("rows_state")] if compared else [])]  # fmt: skip
-    lines = [_line(words, row, compared, sure) for row in kept[:SHOWN]]
-    count = tag("small", esc(words("rows_shown", shown=len(lines), n=len(kept))))
-    return table(head, lines) + count
+    lines = [_line(words, row, compared, sure) for row in kept[:SENT]]
+    return leafed(head, lines, words("rows_shown", shown="{shown}", n=len(kept)), words("rows_more"))
 
 
 def _line(words: Words, row: Told, compared: bool, sure: bool) -> list[Any]:

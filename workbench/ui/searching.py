@@ -33,7 +33,7 @@ def build(page: Page) -> None:
         about = gr.HTML(hint(words("search_text")), padding=False)
         with gr.Row(elem_classes="two"):
             with gr.Column(scale=2, min_width=320):
-                paths, pool = gr.State([]), [_line(place) for place in range(POOL)]
+                paths, pool = gr.State([]), [_line(words, place) for place in range(POOL)]
                 budget = _budget(words)
                 start = gr.Button(words("search_start"), variant="primary", elem_id="search-start")
                 said = gr.HTML(padding=False, elem_id="search-said")
@@ -58,11 +58,11 @@ def build(page: Page) -> None:
         button.click(partial(_act, page, ACTS[name]), [chosen, page.pulse], [said, *parts, page.pulse], **quiet)
 
 
-def _line(place: int) -> tuple[Any, Any, Any]:
+def _line(words: Words, place: int) -> tuple[Any, Any, Any]:
     """A row with a box to tick and its values."""
     with gr.Row(elem_classes="pair", visible=False) as row:
         box = gr.Checkbox(False, elem_id=f"search-box-{place}", interactive=True, min_width=160)
-        text = gr.Textbox("", show_label=False, container=False, elem_id=f"search-range-{place}", interactive=True, min_width=160)  # fmt: skip
+        text = gr.Textbox("", label=words("search_values"), show_label=False, container=False, elem_id=f"search-range-{place}", interactive=True, min_width=160)  # fmt: skip
     return row, box, text
 
 

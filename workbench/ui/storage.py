@@ -39,13 +39,15 @@ def build(page: Page, chosen: Any) -> None:
 
 
 def _mb(count: int) -> str:
+    if count < 1e5:
+        return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e6:,.1f} MB" if count < 1e9 else f"{count / 1e9:,.2f} GB"
 
 
 def _shown(page: Page) -> str:
     words, found = page.words, janitor.rooms(page.workspace)
     rows = [[words(f"storage_{room.kind}"), room.name if room.kind in ("run", "rest") else "", _mb(room.size), _mb(room.spare) if room.spare else ""] for room in found[:SHOWN]]  # fmt: skip
-    head = [words("storage_what"), words("runs_list"), words("storage_size"), words("storage_spare")]
+    head = [words("storage_what"), words("run"), words("storage_size"), words("storage_spare")]
     total = words("storage_total", used=_mb(sum(room.size for room in found)), free=_mb(janitor.free(page.workspace)))
     return hint(total) + table(head, rows)
 

@@ -36,7 +36,13 @@ def build(page: Page) -> None:
     page.view(lambda: _shown(page), [], [waiting, when, *hours])
     page.mark.change(lambda: _shown(page)[0], [], [waiting], queue=False, show_progress="hidden")
     for name, button in buttons.items():
-        button.click(partial(_act, page, ACTS[name]), [waiting, page.pulse], [said, page.pulse], queue=False)
+        button.click(
+            partial(_act, page, ACTS[name]),
+            [waiting, page.pulse],
+            [said, waiting, page.pulse],
+            queue=False,
+            show_progress="hidden",
+        )
     keep.click(lambda *given: _arrange(page, *given), [when, *hours, page.pulse], [said, page.pulse], queue=False)
 
 
@@ -70,8 +76,8 @@ def _act(page: Page, act: Callable[[Any, str], Any], run: str | None, pulse: flo
         act(page.workspace, run)
         supervisor.launch_next(page.workspace)
     except UserError as error:
-        return [problem(error, page.words.lang), pulse + 1]
-    return ["", pulse + 1]
+        return [problem(error, page.words.lang), _shown(page)[0], pulse + 1]
+    return ["", _shown(page)[0], pulse + 1]
 
 
 def _arrange(page: Page, when: str, begin: str, end: str, pulse: float) -> list[Any]:

@@ -56,7 +56,7 @@ def _train(page: Page) -> dict[str, Any]:
         gr.HTML(hint(words("harvest_text")), padding=False)
         kind = gr.Radio(
             [(words("harvest_examples"), harvest.EXAMPLES), (words("harvest_pairs"), harvest.PAIRS)],
-            value=harvest.EXAMPLES, show_label=False, elem_id="harvest-kind", interactive=True,
+            value=harvest.EXAMPLES, label=words("harvest_kind"), elem_id="harvest-kind", interactive=True,
         )  # fmt: skip
         go = gr.Button(words("harvest_go"), variant="primary", elem_id="harvest-go")
         said = gr.HTML(padding=False, elem_id="harvest-said")

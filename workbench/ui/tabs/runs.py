@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
+from workbench.core.method import METHODS
 from workbench.core.run import ENDED, Run, all_runs, find
 from workbench.engine import supervisor
 from workbench.ui import figures, healing, searching, shootouts, storage, waiting
@@ -20,6 +21,8 @@ from workbench.ui.page import Page, clock
 PHASES = ("download", "load", "prepare", "train", "evaluate", "save")
 EVERY = 3
 """Seconds between two drawings of the curves of a run that works."""
+LATE = "(run, mark) => mark && mark.split(' ')[0] !== run ? String(Date.now()) : undefined"
+"""A picture that was asked for before another run was chosen may come after that run's own: then it is drawn again."""
 STEERING = ("stop", "pause", "goon", "cancel", "resume")
 PARTS = len(STEERING) + 7
 """What is drawn of a run: state, tokens, details, findings, their choice and button, the buttons that steer, the way to the report."""
@@ -65,12 +68,12 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     """What is drawn is drawn again when the choice changes or the run says something, and then only what changed."""
     quiet = {"show_progress": "hidden", "queue": False}
     chosen, what, others, curve = picked
-    drawn, charted = gr.State([]), gr.State("")
+    drawn, charted, late = gr.State([]), gr.Textbox("", visible=False), gr.Textbox("", visible=False)
     chosen.change(
         None, [chosen], [page.run], js="run => run || ''"
     )  # at once: an answer of the server's could come after the next click
     chosen.change(
-        lambda run: [gr.update(choices=_others(page)), *_fresh(page, run, [])], [chosen], [others, *parts, drawn], **quiet
+        lambda run, more: [_others(page, run, more), *_fresh(page, run, [])], [chosen, others], [others, *parts, drawn], **quiet
     )  # fmt: skip
     for event in (page.mark.change, page.beat.change, page.pulse.change):
         event(
@@ -81,17 +84,25 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
         event(
             lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
         )
-    page.mark.change(lambda: gr.update(choices=_others(page)), [], [others], **quiet)
+    page.mark.change(lambda run, more: _others(page, run, more), [chosen, others], [others], **quiet)
+    charted.change(None, [chosen, charted], [late], js=LATE)
+    late.change(
+        lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
+    )
     return drawn
 
 
-def _others(page: Page) -> list[str]:
-    """Runs that can be compared with: all of them, so that the list does not change under somebody's hand."""
-    return [each.id for each in all_runs(page.workspace)]
+def _others(page: Page, run_id: str | None, chosen: list[str] | None) -> Any:
+    """Runs that can be compared with: the others of the same task. What is chosen and fits stays."""
+    runs = {run.id: run.summary()["task"] for run in all_runs(page.workspace)}
+    able = [each for each, task in runs.items() if each != run_id and task == runs.get(run_id or "")]
+    return gr.update(choices=able, value=[each for each in chosen or [] if each in able])
 
 
 def _title(page: Page, run: Run) -> str:
-    return f"{run.id}  ·  {page.words(f'status_{run.status}')}"
+    status = run.status
+    word = page.feed.view(run).shown(status) if status == "running" else status
+    return f"{run.id}  ·  {page.words(f'status_{word}')}"
 
 
 STEER: dict[str, Callable[[Run], Any]] = {
@@ -134,7 +145,8 @@ def _draw(page: Page, run_id: str | None) -> list[Any]:
     }  # fmt: skip
     return [
         _state(page, run, view, status), _tokens(page, view), _details(page, run, view), *healing.drawn(page, run.id),
-        *(gr.update(visible=shown[name], interactive=not (name == "stop" and run.stop_asked)) for name in STEERING),
+        gr.update(visible=shown["stop"], interactive=not run.stop_asked, value=words("run_off" if status == "queued" else "run_stop")),
+        *(gr.update(visible=shown[name]) for name in STEERING[1:]),
         gr.update(visible=(run.result / "report.json").exists()),
     ]  # fmt: skip
 
@@ -152,7 +164,7 @@ def _curve(page: Page, run_id: str | None, what: str, others: list[str] | None, 
         return [gr.update(visible=False), ""]
     ended = all(status in ENDED for _, status in views)
     evals = [len(view.evals) for view, _ in views]
-    mark = f"{[view.run.id for view, _ in views]} {what} {evals} {[view.offset if ended else 0 for view, _ in views]} "
+    mark = f"{' '.join(view.run.id for view, _ in views)} {what} {evals} {[view.offset if ended else 0 for view, _ in views]} "
     mark += str(0 if ended else int(time.time() / EVERY))
     if mark == charted:
         return [gr.skip(), gr.skip()]
@@ -161,7 +173,8 @@ def _curve(page: Page, run_id: str | None, what: str, others: list[str] | None, 
 
 def _state(page: Page, run: Run, view: RunView, status: str) -> str:
     words = page.words
-    pill = tag("span", esc(words(f"status_{status}")), class_=f"pill {status}")
+    word = view.shown(status)
+    pill = tag("span", esc(words(f"status_{word}")), class_=f"pill {word}")
     parts = [f"<h2>{esc(run.id)} {pill}</h2>", _phases(page, view, status)]
     if status == "running":
         parts.append(_progress(page, view))
@@ -202,17 +215,18 @@ def _progress(page: Page, view: RunView) -> str:
         return progress(view.scored[0] / view.scored[1], f"{words('phase_evaluate')} · {view.scored[0]:,} / {view.scored[1]:,}")  # fmt: skip
     if not step:
         return progress(0, words("phase_start"))
-    text = f"{words('step')} {step.get('step')}/{step.get('total')} · {clock(view.remaining, words)}"
-    return progress(view.share, text)
+    text = words("step_of", step=step.get("step"), total=step.get("total"))
+    return progress(view.share, text if view.paused else f"{text} · {clock(view.remaining, words)}")
 
 
 def _tokens(page: Page, view: RunView) -> str:
     tokens = view.last.get("sample", {}).get("tokens") or []
     if not tokens:
         return ""
+    legend = "strip_legend" if any(trained for _, trained in tokens) else "strip_plain"
     return tag(
         "div",
-        f"<h2>{esc(page.words('what_it_sees'))}</h2>" + strip(tokens, page.words("strip_legend")),
+        f"<h2>{esc(page.words('what_it_sees'))}</h2>" + strip(tokens, page.words(legend)),
         class_="card",
     )
 
@@ -220,10 +234,16 @@ def _tokens(page: Page, view: RunView) -> str:
 def _details(page: Page, run: Run, view: RunView) -> str:
     words, step, model, data = page.words, view.step, view.last.get("model", {}), view.last.get("data", {})
     told = run.summary()
-    pairs: list[tuple[str, object]] = [(words(name), told[name]) for name in ("model", "dataset", "method")]
+    pairs: list[tuple[str, object]] = [(words(name), told[name]) for name in ("model", "dataset")]
+    pairs.append(
+        (
+            words("method"),
+            words.say(METHODS.get(run.recipe.method.kind).label) if run.unreadable is None else told["method"],
+        )
+    )
     if model:
         share = 100 * model.get("trainable", 0) / max(1, model.get("total", 1))
-        pairs.append((words("trainable"), f"{model.get('trainable', 0):,} / {model.get('total', 0):,} ({share:.2f} %)"))
+        pairs.append((words("trainable"), f"{model.get('trainable', 0):,} / {model.get('total', 0):,} ({share:.2f}%)"))
     if data:
         pairs.append((words("rows"), words("rows_split", train=data.get("train"), heldout=data.get("heldout"))))
         if data.get("cut"):
