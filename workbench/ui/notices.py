@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from workbench.core.errors import UserError, shorten
 from workbench.core.text import Lang
 
-
 LEAF, SENT = 50, 1000
 """Rows of a long table that show at first, and that are sent."""
 

@@ -96,7 +96,8 @@ def _others(page: Page, run_id: str | None, chosen: list[str] | None) -> Any:
     """Runs that can be compared with: the others of the same task. What is chosen and fits stays."""
     runs = {run.id: run.summary()["task"] for run in all_runs(page.workspace)}
     able = [each for each, task in runs.items() if each != run_id and task == runs.get(run_id or "")]
-    return gr.update(choices=able, value=[each for each in chosen or [] if each in able])
+    kept = [each for each in chosen or [] if each in able]
+    return gr.update(choices=able) if kept == (chosen or []) else gr.update(choices=able, value=kept)
 
 
 def _title(page: Page, run: Run) -> str:
