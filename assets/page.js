@@ -63,6 +63,17 @@
     if (old.get("lab") === kind && old.get("hide")) now.set("hide", old.get("hide"));
     history.replaceState(null, "", location.pathname + "?" + now + location.hash);
   };
+  window.wbPrint = (sheet) => { // a page of its own in a frame nobody sees; no script of it runs
+    document.getElementById("wb-sheet")?.remove();
+    if (!sheet) return;
+    const frame = document.createElement("iframe");
+    frame.id = "wb-sheet";
+    frame.setAttribute("sandbox", "allow-same-origin allow-modals");
+    frame.style.cssText = "position:fixed;width:1px;height:1px;opacity:0;border:0";
+    frame.addEventListener("load", () => { frame.contentWindow.focus(); frame.contentWindow.print(); });
+    frame.srcdoc = sheet;
+    document.body.append(frame);
+  };
   window.wbField = (path) => {
     const field = document.getElementById("field-" + path.replaceAll(".", "-"));
     if (field) { field.scrollIntoView({ block: "center" }); const input = field.querySelector("input,textarea"); if (input) input.focus(); }

@@ -11,6 +11,7 @@ import yaml
 from places import ROOT
 
 from workbench.core.knob import knobs
+from workbench.core.lab import LABS
 from workbench.core.method import METHODS
 from workbench.core.metric import METRICS
 from workbench.core.preset import all_presets
@@ -24,18 +25,28 @@ from workbench.ui.words import catalogue
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 GLOSSARY = yaml.safe_load((ROOT / "assets" / "locales" / "glossary.yaml").read_text(encoding="utf-8"))
-NAMES_ONLY = re.compile(r"^[A-Za-z0-9_\s./:%+·–（）-]*$")  # AdamW, fp32, {rows} …: the same in every language
+NAMES_ONLY = re.compile(r"^[A-Za-z0-9_\s.,/:%+·–（）()=÷×-]*$")  # AdamW, fp32, {rows} …: the same in every language
 
 
 def every_text() -> dict[str, Text]:
     """All words a person can see that are declared as data: the page's, every knob's, task's, method's, metric's."""
     found = dict(catalogue())
     sections = [field.annotation for field in Recipe.model_fields.values()]
-    sections += [entry.section for entry in [*TASKS.all(), *METHODS.all(), *CLEANING.all(), *EXPORTS.all()]]
+    sections += [
+        entry.section for entry in [*TASKS.all(), *METHODS.all(), *CLEANING.all(), *EXPORTS.all(), *LABS.all()]
+    ]
     for section in [item for item in sections if hasattr(item, "model_fields")]:
         for name, (_, made) in knobs(section).items():
-            found |= {f"{section.__name__}.{name}": made.label, f"{section.__name__}.{name}.help": made.help}
-            found |= {f"{section.__name__}.{name}={value}": text for value, text in made.choices}
+            at = f"{section.__module__}.{section.__name__}"
+            found |= {f"{at}.{name}": made.label, f"{at}.{name}.help": made.help}
+            found |= {f"{at}.{name}={value}": text for value, text in made.choices}
+    for lab in LABS.all():
+        texts = [
+            *lab.idea,
+            lab.guess.ask,
+            *(text for choice in lab.guess.choices for text in (choice.text, choice.why)),
+        ]
+        found |= {f"{lab.kind}.{place}": text for place, text in enumerate([lab.label, *texts])}
     for entry in [*TASKS.all(), *METHODS.all(), *METRICS.all(), *all_presets(), *CLEANING.all(), *EXPORTS.all()]:
         found |= {f"{entry.kind}": entry.label, f"{entry.kind}.help": entry.help}
     for task in TASKS.all():

@@ -66,6 +66,9 @@ def test_the_card_is_taken_along(visit: Callable[..., Any], results: Any) -> Non
     chosen(page, results[1].id)
     assert "比微调前更好" in page.locator("#report-card").inner_text()
     fold(page, "card-take")
+    page.click("#card-pdf")
+    page.locator("#wb-sheet").wait_for(state="attached")
+    assert "比微调前更好" in page.locator("#wb-sheet").get_attribute("srcdoc")
     page.click("#card-html")
     with page.expect_download() as caught:
         page.locator("#card-file a").first.click()

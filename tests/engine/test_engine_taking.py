@@ -22,7 +22,7 @@ from workbench.core.method import METHODS
 from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
-from workbench.engine import parity, taking
+from workbench.engine import parity_word, taking
 from workbench.engine.ask import Asked
 from workbench.engine.taking import EXPORTS
 
@@ -142,14 +142,14 @@ def test_another_tokenizer_is_broken(chat: Run, tmp_path: Path, monkeypatch: Any
 
 def test_a_score_that_fell_is_broken_and_noise_is_not() -> None:
     facts: dict[str, Any] = {"metric": "accuracy", "before": 0.9, "after": 0.8, "p": 0.01, "margin": 0.02}
-    assert parity.worse(facts)
-    assert not parity.worse({**facts, "p": 0.3})
-    assert not parity.worse({**facts, "after": 0.89})
-    assert not parity.worse({**facts, "after": 0.95})
+    assert parity_word.worse(facts)
+    assert not parity_word.worse({**facts, "p": 0.3})
+    assert not parity_word.worse({**facts, "after": 0.89})
+    assert not parity_word.worse({**facts, "after": 0.95})
     perplexity = {**facts, "metric": "perplexity", "before": 100.0, "after": 101.0}
-    assert not parity.worse(perplexity)
-    assert parity.worse({**perplexity, "after": 110.0})
-    assert parity.worse({**perplexity, "after": float("nan")})
+    assert not parity_word.worse(perplexity)
+    assert parity_word.worse({**perplexity, "after": 110.0})
+    assert parity_word.worse({**perplexity, "after": float("nan")})
 
 
 def test_an_archive_and_a_card(chat: Run, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from workbench.core import preset as presets
 from workbench.core.errors import UserError
 from workbench.core.lab import LABS
 from workbench.core.workspace import Workspace
+from workbench.data import library
+from workbench.data.table import Table
 from workbench.learn import _expression as expression
 from workbench.learn import (
     _texts,
@@ -28,6 +30,7 @@ from workbench.learn import data_loader as loader
 from workbench.learn import probability as chance
 from workbench.learn import threshold as yes
 from workbench.models.tfidf import majority
+from workbench.serve.talk import Talk, save
 
 
 def test_cosine_and_pca() -> None:
@@ -192,3 +195,18 @@ def test_other_datasets_are_looked_at_too(workspace: Workspace, kind: str, given
     lab = LABS.get(kind)
     assert lab.touch(lab.section(**given), workspace)
     assert all(value for choices in lab.choices(workspace).values() for _, value in choices)
+
+
+def test_what_was_done_is_read_from_datasets_and_talks(workspace: Workspace) -> None:
+    from workbench.data.cleaning.near_duplicates import NearDuplicates
+
+    table = Table(["text"], [{"text": "one"}, {"text": "two"}], [], "jsonl", "utf-8")
+    facts = {"task": None, "roles": {"text": "text"}, "steps": [{"kind": NearDuplicates.kind}]}
+    library.save_version(workspace, "mine", table, facts)
+    talk = Talk.begun("lumo", "chat", ["lumo"])
+    talk.ask("Hello")
+    save(workspace, talk)
+    assert LABS.get("probability").done(workspace) is None, "nobody answered yet"
+    talk.add("lumo", 0, "assistant", "Hello!")
+    save(workspace, talk)
+    assert all(LABS.get(kind).done(workspace) for kind in ("vectors", "clusters", "probability"))

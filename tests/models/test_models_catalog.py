@@ -141,3 +141,15 @@ def test_a_broken_file_is_refused(tmp_path: Path, way: str) -> None:
     (folder / "model.safetensors").write_bytes(broken_headers()[way])
     with pytest.raises(UserError, match="not a sound safetensors file"):
         catalog.check_folder(folder)
+
+
+def test_a_folder_that_was_moved_is_told_where_to_be_put_and_found_there(workspace: Workspace, tmp_path: Path) -> None:
+    old, new = tmp_path / "old" / "my base", workspace.models / "my base"
+    with pytest.raises(UserError, match="If it was moved, put it") as refused:
+        catalog.locate(workspace, str(old))
+    assert str(new) in refused.value.text.en.replace("\n", "")
+    assert "移动" in refused.value.text.zh
+    raw_model(new)
+    assert catalog.locate(workspace, str(old)).path == new.resolve()
+    raw_model(old)
+    assert catalog.locate(workspace, str(old)).path == old.resolve()

@@ -8,7 +8,7 @@ from workbench.core.sections import ComputeSection
 from workbench.core.workspace import Workspace
 from workbench.ui.draft import Draft
 from workbench.ui.form import Form
-from workbench.ui.tabs.train import _batch
+from workbench.ui.preview import batch
 from workbench.ui.words import Words
 
 BELONGS = {f"compute.{name}": made.shown_when for name, (_, made) in knobs(ComputeSection).items() if made.shown_when}
@@ -33,5 +33,5 @@ def test_settings_of_one_choice_come_and_go_with_it(workspace: Workspace) -> Non
 def test_rows_per_step_count_every_process(workspace: Workspace) -> None:
     recipe = parse(Draft(workspace).values()).replace({"training.per_device_train_batch_size": 4, "training.gradient_accumulation_steps": 2})  # fmt: skip
     many = recipe.replace({"compute.strategy": "ddp", "compute.processes": 2, "compute.machines": 3})
-    assert (_batch(recipe), _batch(many)) == ("8", "48 (4 × 2 × 6)")
-    assert _batch(many.replace({"compute.strategy": "tensor-parallel"})) == "8"
+    assert (batch(recipe), batch(many)) == ("8", "48 (4 × 2 × 6)")
+    assert batch(many.replace({"compute.strategy": "tensor-parallel"})) == "8"

@@ -12,13 +12,20 @@ from workbench.core.errors import shorten
 from workbench.core.files import write_text
 from workbench.core.method import METHODS
 from workbench.core.metric import METRICS
+from workbench.core.recipe import Recipe
 from workbench.core.run import Run
 from workbench.core.task import TASKS
+from workbench.core.text import Text
+from workbench.models import catalog
 
 PIPELINES = {"chat": "text-generation", "preference": "text-generation", "reward": "text-classification"}
 """The Hub's name of a task, where ours is another."""
 
 
+ELSEWHERE = Text(
+    "model.id is a folder that was on the machine of the run, and on no hub: write here where yours is.",
+    "model.id 是训练时所用机器上的文件夹，不在任何 Hub 上：请改成你的路径。",
+)
 SPECIAL = re.compile(r"[\\`*_\[\]<>#|$&~!]")
 """What Markdown reads as more than a letter."""
 
@@ -38,8 +45,7 @@ def card(run: Run, report: dict[str, Any] | None, usage: str = "", merged: bool 
     front = yaml.safe_dump(_front(run, report, merged), allow_unicode=True, sort_keys=False)
     recipe = run.recipe
     task, method = TASKS.get(recipe.task.kind), METHODS.get(recipe.method.kind)
-    base = named(recipe.model.id)
-    made = yaml.safe_dump(recipe.replace({"model.id": base}).dump(), allow_unicode=True, sort_keys=False)
+    base, made = catalog.public(recipe.model.id)[0].replace("`", "'"), portable(recipe)
     return "\n".join(
         [
             f"---\n{front}---",
@@ -68,7 +74,7 @@ def _front(run: Run, report: dict[str, Any] | None, merged: bool) -> dict[str, A
     task = TASKS.get(recipe.task.kind)
     index = {"model-index": [_index(run, report, task)]} if report else {}
     return {
-        "base_model": named(recipe.model.id),
+        "base_model": catalog.public(recipe.model.id)[0],
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": PIPELINES.get(task.kind, task.kind),
         "tags": ["finetune-workbench", recipe.task.kind, recipe.method.kind],
@@ -76,9 +82,13 @@ def _front(run: Run, report: dict[str, Any] | None, merged: bool) -> dict[str, A
     }
 
 
-def named(model: str) -> str:
-    """A model by its name: folders of this machine are nobody's business."""
-    return model.rstrip("/").rsplit("/", 1)[-1] if model.startswith(("/", "~", ".")) else model
+def portable(recipe: Recipe) -> str:
+    """A recipe as YAML to be read elsewhere: a base that is a folder here goes by the folder's name."""
+    name, public = catalog.public(recipe.model.id)
+    starter = any(recipe.model.id == each.kind for each in catalog.STARTERS)
+    kept = recipe if public or starter else recipe.replace({"model.id": name})
+    head = "" if kept is recipe else f"# {ELSEWHERE.en}\n# {ELSEWHERE.zh}\n"
+    return head + yaml.safe_dump(kept.dump(), allow_unicode=True, sort_keys=False)
 
 
 def plain(words: str) -> str:

@@ -1,8 +1,8 @@
 """Does an export say what the run says? Token ids, then logits, then greedy answers, then the task's metric, on the same held-out rows.
 
 Limits are of EVALUATE.md's kind: the largest difference of logits, measured against their size (the root mean square of the run's logits,
-at least 1), because rounding grows with the numbers. A metric counts as worse when it fell by more than a margin and by more than chance
-would do. What it does not know: whether the run itself is any good.
+at least 1), because rounding grows with the numbers. What the figures mean says workbench.engine.parity_word. What it does not know:
+whether the run itself is any good.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.files import read_json, write_json
-from workbench.core.metric import METRICS
 from workbench.core.task import learned
 from workbench.core.text import Text
 from workbench.engine.paired import by_chance
+from workbench.engine.parity_word import HELDOUT, SAMPLE, judged, sentence
 from workbench.engine.source import Source
-from workbench.engine.taking import REFERENCE, WORDS, Export
-from workbench.engine.verdict import LEVEL
+from workbench.engine.taking import REFERENCE, Export
 
 PROMPTS, PLACES, ANSWERED, NEW = 20, 8, 8, 24
 """Prompts compared, positions of each whose logits are kept, prompts answered in words, and tokens of an answer."""
-SAME = 1e-4
-"""Largest difference of logits, against their size, that is rounding of fp32 alone."""
 ANSWERS = ("labels", "start_positions", "end_positions")
 
 
@@ -41,19 +38,17 @@ class Sayings:
 
 
 def sayings(source: Source, section: Any, model: Any, tokenizer: Any) -> Sayings:
-    """Ask a model everything."""
+    """Ask a model everything; what another dataset's rows would score says nothing of a run, so it is not asked."""
     rows = source.heldout[: section.check_rows]
     inputs = source.task.encode(rows[:PROMPTS], tokenizer, source.recipe.task, model).inputs[:PROMPTS]
     judge = asker(source, model, tokenizer)
     logits = [asked(source, model, row) for row in inputs]
-    said = source.task.predict(rows, judge)
-    return Sayings(
-        [{name: value for name, value in row.items() if isinstance(value, list)} for row in inputs],
-        logits,
-        answers(judge, inputs, logits),
-        source.task.score(rows, said),
-        [float(gain) for gain in source.task.gains(rows, said)],
-    )
+    tokens = [{name: value for name, value in row.items() if isinstance(value, list)} for row in inputs]
+    heard = Sayings(tokens, logits, answers(judge, inputs, logits), {}, [])
+    if not source.foreign:
+        said = source.task.predict(rows, judge)
+        heard.scores, heard.gains = source.task.score(rows, said), list(map(float, source.task.gains(rows, said)))
+    return heard
 
 
 def asker(source: Source, model: Any, tokenizer: Any) -> Any:
@@ -105,7 +100,7 @@ def keep(source: Source, section: Any, full: bool, folder: Path) -> None:
         {str(place): each.contiguous() for place, each in enumerate(said.logits)}, str(folder / "logits.safetensors")
     )
     told = {name: value for name, value in asdict(_bare(said)).items() if name != "logits"}
-    if source.method.quantised and full:
+    if source.method.quantised and full and not source.foreign:
         rows = source.heldout[: section.check_rows]
         judge = asker(source, source.tuned(), tokenizer)
         told["trained"] = source.task.score(rows, source.task.predict(rows, judge))
@@ -145,29 +140,38 @@ def without_model(lines: list[dict[str, Any]]) -> dict[str, Any]:
     same = all(line.get("same", True) for line in lines)
     word = "broken" if wrong else ("equal" if same else "close") if lines else "apart"
     why = Text("; ".join(each[0] for each in wrong), "；".join(each[1] for each in wrong))
-    return {"word": word, "sentence": _said(word, why), "further": lines}
+    return {"word": word, "sentence": sentence(word, why), "further": lines}
 
 
 def compare(source: Source, run: Sayings, export: Sayings) -> dict[str, Any]:
-    """Figures only."""
+    """Figures only; none of a metric where there is none."""
+    main = source.task.headline(run.scores) if run.scores else None
+    paired = len(run.gains) == len(export.gains)
+    facts: dict[str, Any] = {
+        "asked": SAMPLE if source.foreign else HELDOUT, "tokens": run.tokens == export.tokens, "prompts": len(run.logits),
+        "max_delta": None, "scale": None, "kl": None, "alike": None,
+        "answers": _share(run.answers, export.answers), "answered": len(run.answers), "metric": main,
+        "before": run.scores[main] if main else None, "after": export.scores.get(main, math.nan) if main else None,
+        "rows": len(run.gains) if paired else 0, "p": _p(run.gains, export.gains),
+    }  # fmt: skip
+    return facts | (_logits(run, export) if facts["tokens"] else {})
+
+
+def _logits(run: Sayings, export: Sayings) -> dict[str, Any]:
+    """How far logits are apart; nothing where there are none, or they do not fit."""
     import torch
 
-    same = run.tokens == export.tokens and len(run.logits) == len(export.logits)
-    fits = same and all(a.shape == b.shape for a, b in zip(run.logits, export.logits, strict=True))
-    main = source.task.headline(run.scores)
-    facts: dict[str, Any] = {
-        "tokens": same, "prompts": len(run.logits), "max_delta": None, "scale": None, "kl": None,
-        "answers": _share(run.answers, export.answers), "answered": len(run.answers), "metric": main,
-        "before": run.scores[main], "after": export.scores.get(main, math.nan), "rows": len(run.gains), "p": _p(run.gains, export.gains),
-    }  # fmt: skip
-    if fits and run.logits:
-        old, new = (torch.cat([each.flatten() for each in side.logits]) for side in (run, export))
-        facts["max_delta"] = float((old - new).abs().max())
-        facts["scale"] = max(1.0, float(old.square().mean().sqrt()))
-        facts["kl"] = max(
-            0.0, float(torch.cat([_kl(a, b) for a, b in zip(run.logits, export.logits, strict=True)]).mean())
-        )
-    return facts
+    sides = list(zip(run.logits, export.logits, strict=False))
+    if not sides or len(run.logits) != len(export.logits) or any(a.shape != b.shape for a, b in sides):
+        return {}
+    old, new = (torch.cat([each.flatten() for each in side]) for side in zip(*sides, strict=True))
+    firsts = torch.cat([a.argmax(-1) == b.argmax(-1) for a, b in sides]).float()
+    return {
+        "max_delta": float((old - new).abs().max()),
+        "scale": max(1.0, float(old.square().mean().sqrt())),
+        "kl": max(0.0, float(torch.cat([_kl(a, b) for a, b in sides]).mean())),
+        "alike": float(firsts.mean()) if sides[0][0].shape[-1] > 1 else None,
+    }
 
 
 def _kl(old: Any, new: Any) -> Any:
@@ -182,60 +186,3 @@ def _share(old: list[str], new: list[str]) -> float:
 
 def _p(old: list[float], new: list[float]) -> float:
     return by_chance(old, new) if len(old) == len(new) and old else 1.0
-
-
-def judged(facts: dict[str, Any]) -> dict[str, Any]:
-    """The word, and a sentence that says why."""
-    reasons = _reasons(facts)
-    word = "broken" if reasons else "equal" if _equal(facts) else "close"
-    clean = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in facts.items()}  # fmt: skip
-    return {"word": word, "sentence": _said(word, _why(reasons, facts)), **clean}
-
-
-def _reasons(facts: dict[str, Any]) -> list[Text]:
-    """What is wrong, if anything."""
-    delta, found = facts["max_delta"], []
-    if not facts["tokens"]:
-        found.append(Text("the same text becomes other token ids", "同一段文字得到不同的词元编号"))
-    elif delta is None or not math.isfinite(delta):
-        found.append(Text("its logits are no numbers, or of another shape", "输出不是有效数值，或形状不同"))
-    elif facts["limit"] is not None and delta > facts["limit"] * facts["scale"]:
-        found.append(Text(f"its logits differ by up to {delta:.2g}", f"logits 最多相差 {delta:.2g}"))
-    if worse(facts):
-        found.append(Text("it scores worse on held-out rows", "在留出数据上得分更差"))
-    found += [line["wrong"] for line in map(_texts, facts["further"]) if not line["ok"]]
-    return found
-
-
-def _texts(line: dict[str, Any]) -> dict[str, Any]:
-    return {"ok": line["ok"], "wrong": Text(*line["what"])}
-
-
-def worse(facts: dict[str, Any]) -> bool:
-    """By more than the margin and by more than chance."""
-    old, new = facts["before"], facts["after"]
-    if not math.isfinite(new):
-        return math.isfinite(old)
-    sign = 1 if METRICS.get(facts["metric"]).higher_is_better else -1
-    lost = sign * (old - new) / max(1e-9, abs(old) if sign < 0 else 1.0)
-    return bool(lost > facts["margin"] and facts["p"] < LEVEL)
-
-
-def _equal(facts: dict[str, Any]) -> bool:
-    near = math.isclose(facts["before"], facts["after"], rel_tol=1e-3, abs_tol=1e-3)
-    return bool(facts["max_delta"] <= SAME * facts["scale"] and facts["answers"] == 1.0 and near)
-
-
-def _why(reasons: list[Text], facts: dict[str, Any]) -> Text:
-    if reasons:
-        return Text("; ".join(each.en for each in reasons), "；".join(each.zh for each in reasons))
-    delta, share = facts["max_delta"], facts["answers"]
-    return Text(
-        f"logits differ by at most {delta:.2g}, {share:.0%} of the greedy answers are the same",
-        f"logits 最多相差 {delta:.2g}，{share:.0%} 的贪心解码回答相同",
-    )
-
-
-def _said(word: str, why: Text) -> dict[str, str]:
-    said = WORDS[word]
-    return {"en": f"{said.en}: {why.en}" if why.en else said.en, "zh": f"{said.zh}：{why.zh}" if why.zh else said.zh}

@@ -60,29 +60,42 @@ class Source:
     @property
     def hub_name(self) -> tuple[str, bool]:
         """The base's name on the Hub (its last name, where it has none there), and whether it has one."""
-        wanted = self.recipe.model.id
-        for starter in catalog.STARTERS:
-            if starter.kind == wanted:
-                return starter.hub or wanted, bool(starter.hub)
-        local = Path(wanted).is_absolute() or wanted.startswith((".", "~"))
-        return (Path(wanted).name, False) if local else (wanted, True)
+        return catalog.public(self.recipe.model.id)
 
     @cached_property
     def material(self) -> Material:
         """Training and held-out rows of the run."""
         return gather(self.workspace, self.recipe)
 
-    @cached_property
+    @property
     def heldout(self) -> list[Row]:
-        """Held-out rows of the run; those of the task's sample where the dataset is gone."""
+        """Held-out rows of the run; those of the task's sample where `foreign`."""
+        return self._asked[0]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the run's own rows are gone, so that those of the task's sample stand in: good to ask two models the same, not to score one."""
+        return self._asked[1]
+
+    @cached_property
+    def _asked(self) -> tuple[list[Row], bool]:
         try:
             rows = self.material.heldout
         except UserError:
             rows = []
-        return rows or gather(self.workspace, self._instead()).heldout
+        return (
+            (rows, False)
+            if rows
+            else ([self._answered(row) for row in gather(self.workspace, self._instead()).heldout], True)
+        )
 
     def _instead(self) -> Recipe:
         return self.recipe.replace({"data": {"dataset": self.task.sample}})
+
+    def _answered(self, row: Row) -> Row:
+        """A label of the run's own in place of the sample's, which the model has none for."""
+        names = self.options().get("id2label")
+        return {**row, "label": names[0], "labels": [], "score": 0.0} if names and "label" in row else row
 
     def tuned(self, full: bool = False) -> Any:
         """The tuned model as the run left it, in fp32 beside whatever is quantised; `full`: on the base in full precision."""

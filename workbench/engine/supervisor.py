@@ -39,17 +39,21 @@ AGAIN = 10.0
 def start(workspace: Workspace, recipe: Recipe, once: bool = False) -> Run:
     """Check, make the run folder, start it if its device is free. UserError before anything is written. `once`: the same recipe asked
     for again within seconds (a second click, a second tab) is the same run."""
-    checked = check(workspace, recipe)
+    asked, checked = time.time(), check(workspace, recipe)
     with writing(workspace.root), workspace.lock("start"):
-        made = _just_now(workspace, checked) if once else None
-        made = made or runs.create(workspace, checked)
-    launch_next(workspace)
+        known = _just_now(workspace, checked, asked) if once else None
+        made = known or runs.create(workspace, checked)
+    if (
+        known is None
+    ):  # who made it starts it; to look through all runs once more for every click would keep the last one waiting
+        launch_next(workspace)
     return made
 
 
-def _just_now(workspace: Workspace, recipe: Recipe) -> Run | None:
+def _just_now(workspace: Workspace, recipe: Recipe, asked: float) -> Run | None:
+    """The run that was made of this recipe shortly before it was `asked` for again, however long that had to wait since."""
     for made in runs.all_runs(workspace):
-        if time.time() - made.started >= AGAIN:  # one from the future was made before the clock was set back
+        if asked - made.started >= AGAIN:  # one from the future was made before the clock was set back
             return None
         if made.status in ("queued", "running") and made.recipe == recipe:
             return made

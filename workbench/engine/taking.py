@@ -1,7 +1,8 @@
 """Take a run away: what it learned, in a form that another program reads. One file in workbench/engine/export/ per target.
 
 An export is written beside its place by one process, reloaded from disk and compared with the run by another
-(workbench.engine.parity), and only then put in its place. parity.json lies beside the files and says equal, close or broken.
+(workbench.engine.parity), and only then put in its place. parity.json lies beside the files and says equal, close, broken or that it
+could not be judged.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ WORDS = {
     "equal": Text("equal", "一致"),
     "close": Text("close", "接近"),
     "broken": Text("broken", "已损坏"),
+    "unjudged": Text("could not be judged", "无法判断"),
     "apart": Text("nothing to compare", "无需比较"),
 }
 """What the check says of an export; `apart` is said of files that hold no model."""

@@ -27,6 +27,10 @@ TEXTS = workbench.ASSETS / "twin"
 FILES = {"summarization": "rewriting", "translation": "rewriting", "preference": "pairs", "reward": "pairs"}
 """The text of a task, where it has not its own name."""
 IMPORTS = ("import json", "import os", "from pathlib import Path", "import torch")
+NOWHERE = Text(
+    "The base model is on no hub: put its folder beside this file, or name the place here or in the environment variable MODEL.",
+    "基础模型不在任何 Hub 上：请把它的文件夹放到本文件旁边，或在此处或环境变量 MODEL 中写上路径。",
+)
 LEFT_OUT = ("kind", "chat_template", "loss", "beta", "class_weights", "max_answer_length")
 """Knobs of a task that the script has no use for, or that stand elsewhere in it."""
 
@@ -146,13 +150,13 @@ class Twin:
         return str(self.source.task.head(read_config(self.source.start)))
 
 
-def pieces(twin: Twin, model: str) -> list[Piece]:
-    """The script, step by step; `model` is the base by the name it has where the script will run."""
+def pieces(twin: Twin, model: str, public: bool = True) -> list[Piece]:
+    """The script, step by step; `model` is the base by the name it has where the script will run, `public` whether a hub has it."""
     encode = _encode(twin)
     method = twin_method.render(twin)
     training = twin_training.render(twin)
     return [
-        Piece(Text("Settings", "设置"), _settings(twin, model)),
+        Piece(Text("Settings", "设置"), _settings(twin, model, public)),
         Piece(Text("Data: one JSON object per line", "数据：每行一个 JSON 对象"), _data(twin)),
         Piece(Text("From rows to what the model sees", "从数据行到模型输入"), encode),
         Piece(Text("The model", "模型"), _model(twin)),
@@ -166,7 +170,7 @@ def text(name: str) -> str:
     return (TEXTS / f"{name}.py").read_text(encoding="utf-8").strip()
 
 
-def _settings(twin: Twin, model: str) -> str:
+def _settings(twin: Twin, model: str, public: bool) -> str:
     """Constants: the base, the task's knobs, the head's labels."""
     recipe = twin.recipe
     values: dict[str, Any] = {name.upper(): value for name, value in recipe.task.model_dump().items() if name not in LEFT_OUT}  # fmt: skip
@@ -176,7 +180,8 @@ def _settings(twin: Twin, model: str) -> str:
         values |= {"SOURCE": twin.source.task.source, "TARGET": twin.source.task.target, "PAIRED": paired}
     if twin.options:
         values["OPTIONS"] = twin.options
-    lines = [f'MODEL = os.environ.get("MODEL", {model!r})', 'STEPS = int(os.environ.get("STEPS", "0"))  # 0: all']
+    lines = [] if public else [f"# {line}" for line in NOWHERE]
+    lines += [f'MODEL = os.environ.get("MODEL", {model!r})', 'STEPS = int(os.environ.get("STEPS", "0"))  # 0: all']
     return "\n".join(
         [*IMPORTS, "", *lines, 'OUTPUT = "tuned"', *(f"{name} = {value!r}" for name, value in values.items())]
     )

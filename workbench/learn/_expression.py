@@ -99,7 +99,7 @@ def computed(sign: str, given: list[Any]) -> Any:
 
 def parsed(text: str) -> ast.expr:
     """The expression as a tree; UserError where it is none."""
-    clean = text.strip().replace("^", "**").replace("−", "-").replace("×", "*")
+    clean = text.strip().replace("^", "**").replace("−", "-").replace("×", "*").replace("÷", "/")
     try:
         if not clean or len(clean) > LONGEST:
             raise SyntaxError

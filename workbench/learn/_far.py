@@ -21,8 +21,8 @@ from workbench.core.errors import UserError
 from workbench.core.picture import Picture
 from workbench.core.workspace import Workspace
 
-PATIENCE = 60.0
-"""Seconds for an answer; the first one loads torch and a model."""
+PATIENCE, FIRST = 60.0, 300.0
+"""Seconds for an answer; and for the first one, which loads torch and a model, on a machine that may be busy."""
 IDLE = 600.0
 """Seconds without a question after which the process ends."""
 ONE = {
@@ -45,6 +45,7 @@ class Far:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._process: subprocess.Popen[str] | None = None
+        self._answered = False
         self._one = threading.Lock()
         atexit.register(self.end)
 
@@ -80,17 +81,20 @@ class Far:
         """The next line, or "" when the process has ended."""
         with selectors.DefaultSelector() as waiting:
             waiting.register(process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
-            if not waiting.select(PATIENCE):
+            patience = PATIENCE if self._answered else FIRST
+            if not waiting.select(patience):
                 self.end()
                 raise UserError(
-                    f"The lab did not answer within {PATIENCE:.0f} s; choose a smaller model or a shorter text.",
-                    f"实验在 {PATIENCE:.0f} 秒内没有结果；请换更小的模型或更短的文本。",
+                    f"The lab did not answer within {patience:.0f} s; choose a smaller model or a shorter text.",
+                    f"实验在 {patience:.0f} 秒内没有结果；请换更小的模型或更短的文本。",
                 )
+        self._answered = True
         return process.stdout.readline()  # type: ignore[union-attr]
 
     def _alive(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             command = [sys.executable, "-m", "workbench.learn._process", str(self.workspace.root)]
+            self._answered = False
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 encoding="utf-8", env={**os.environ, **ONE}, cwd=workbench.ROOT,

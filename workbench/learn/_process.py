@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -15,6 +16,9 @@ from workbench.core.lab import LABS
 from workbench.core.workspace import Workspace
 from workbench.engine.ask import unforeseen
 from workbench.learn._far import IDLE
+
+AHEAD, SOON = ("transformers.models.auto.modeling_auto", "transformers.trainer", "peft"), 0.3
+"""What most labs need, imported while somebody still reads; and the seconds of silence after which the next is."""
 
 
 def answered(workspace: Workspace, line: str) -> dict[str, Any]:
@@ -40,7 +44,14 @@ def main() -> None:
     workspace = Workspace(sys.argv[1])
     waiting = selectors.DefaultSelector()
     waiting.register(sys.stdin, selectors.EVENT_READ)
-    while waiting.select(IDLE):
+    ahead = list(AHEAD)
+    while True:
+        if not waiting.select(SOON if ahead else IDLE):
+            if not ahead:
+                return
+            with contextlib.suppress(ImportError):
+                importlib.import_module(ahead.pop(0))
+            continue
         line = sys.stdin.readline()
         if not line:
             return

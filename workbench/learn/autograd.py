@@ -21,7 +21,10 @@ class Settings(Section):
     expression: str = knob(
         "tanh(x1*w1 + x2*w2 + b)",
         Text("Expression", "表达式"),
-        Text("With + − * / **, tanh exp log sin relu sigmoid.", "可用 + − * / ** 以及 tanh exp log sin relu sigmoid。"),
+        Text(
+            "With + − × ÷ ^ (or as in Python), tanh exp log sin relu sigmoid.",
+            "可用 + − × ÷ ^（或 Python 的写法）以及 tanh exp log sin relu sigmoid。",
+        ),
     )
     values: str = knob(
         "x1=2, x2=0, w1=-3, w2=1, b=6.8813735870195432",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from workbench.core.errors import UserError
 from workbench.core.knob import Section, knob
 from workbench.core.lab import LABS, Break, Choice, Guess, Lab, Real, Trace
-from workbench.core.picture import Picture, bars, grid, lines, told
+from workbench.core.picture import Picture, bars, grid, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn._seen import run_that, trained
@@ -40,7 +40,7 @@ class Settings(Section):
     )
     merges: int = knob(3, Text("Merges", "合并次数"), Text("How many pairs are joined.", "合并多少对。"), ge=0, le=30)
     fresh: str = knob(
-        "bug", Text("A new word", "新词"), Text("How would it be cut now?", "现在会怎样切分它？")
+        "bug", Text("A new word", "新词"), Text("How would it be cut now?", "现在会怎样切开它？")
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ class BytePairs(Lab):
         Text(
             "Every merge adds one entry to the vocabulary and shortens the texts. A new word is cut by the same merges; "
             "a letter that was never seen has no piece, so real tokenizers begin with the 256 bytes.",
-            "每合并一次，词表多一项，文字变短一些。新词用同样的合并来切分；从未见过的字母没有片段，所以真正的分词器从 256 个字节开始。",
+            "每合并一次，词表多一项，文字变短一些。新词用同样的合并来切开；从未见过的字母没有片段，所以真正的分词器从 256 个字节开始。",
         ),
     )
     guess = Guess(
@@ -187,12 +187,12 @@ class BytePairs(Lab):
                 if counted
                 else []
             ),
-            lines(
-                Text("Pieces of the whole corpus", "整个语料的片段数"),
-                {Text("pieces", "片段数"): (list(range(len(states))), [tokens(state) for state in states])},
-                Text("merges", "合并次数"),
+            bars(
+                Text("Pieces of the whole corpus, after each merge", "整个语料的片段数，逐次合并后"),
+                [str(place) for place in range(len(states))],
+                {Text("pieces", "片段数"): [tokens(state) for state in states]},
                 Text("pieces", "片段数"),
-                points=["pieces"],
+                form="d",
             ),
             grid(
                 ["#", Text("merge", "合并"), Text("times", "次数"), Text("the words then", "此时的词")],
@@ -207,7 +207,7 @@ class BytePairs(Lab):
         return len({each["merges"] for each in touched}) >= 3
 
     def real(self, workspace: Workspace) -> Real:
-        label = Text("Look at your rows as the model's own merges cut them", "看看模型自己的合并怎样切分你的数据")
+        label = Text("Look at your rows as the model's own merges cut them", "看看模型自己的合并怎样切开你的数据")
         return Real(label, "train", preset="stories-clm")
 
     def done(self, workspace: Workspace) -> Trace | None:

@@ -208,7 +208,7 @@ def _said(fell: list[float], mine: Any, labels: list[str]) -> Picture:
 
         same = round(float(adjusted_rand_score(labels, mine)), 2) + 0.0  # no −0.00
         en += f" Agreement with the labels (adjusted Rand index; 0: chance, 1: the same groups): {same:.2f}."
-        zh += f" 与标签的一致程度（调整兰德指数；0：碰巧，1：分组相同）：{same:.2f}。"
+        zh += f"与标签的一致程度（调整兰德指数；0：碰巧，1：分组相同）：{same:.2f}。"
     return told(Text(en, zh))
 
 

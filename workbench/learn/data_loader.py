@@ -16,12 +16,12 @@ from workbench.learn._seen import run_that, trained
 ROWS, SHOWN, WIDE = 512, 16, 256
 """Rows that are loaded; rows of the wall that are drawn, and positions of each."""
 ORDERS = (
-    ("fixed", Text("as they stand, all as long as the maximum", "原顺序，一律补到最大长度")),
+    ("fixed", Text("all to the maximum", "一律补到最大")),
     ("stands", Text("as they stand", "原顺序")),
     ("shuffled", Text("shuffled", "打乱")),
-    ("alike", Text("like lengths together, shuffled", "长度相近的同批，再打乱")),
-    ("sorted", Text("sorted by length", "按长度排序")),
-    ("packed", Text("packed end to end", "首尾相接（打包）")),
+    ("alike", Text("like with like", "长短相近同批")),
+    ("sorted", Text("sorted", "按长度排序")),
+    ("packed", Text("packed", "首尾相接")),
 )
 Batch = list[int]
 """Lengths of the rows of one batch."""

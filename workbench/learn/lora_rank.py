@@ -135,7 +135,7 @@ class LoraRank(Lab):
     kind = "lora-rank"
     stop = "5.1"
     order = 80
-    label = Text("The rank of a change", "改变的秩")
+    label = Text("The rank of a change", "权重改变的秩")
     idea = (
         Text(
             "Training changes a matrix W by ΔW. Singular values say in how many directions it really changed: a few large ones and many tiny ones mean "
@@ -151,7 +151,7 @@ class LoraRank(Lab):
     guess = Guess(
         Text(
             "A change has rank 4. It is rebuilt from 8 singular values instead of 4. It becomes …",
-            "一个改变的秩是 4。用 8 个奇异值而不是 4 个来重建，结果……",
+            "某个权重改变的秩是 4。用 8 个奇异值而不是 4 个来重建，结果……",
         ),
         (
             Choice(
@@ -170,7 +170,7 @@ class LoraRank(Lab):
         ),
     )  # fmt: skip
     section = Settings
-    breaks = Break(Text("Keep one direction only", "只留一个方向"), {"rank": 1, "planted": 16})
+    breaks = Break(Text("Keep one direction only", "只留一个方向"), {"rank": 1})
     far = True
     source = "Hu et al., LoRA, arXiv:2106.09685; Eckart & Young, 1936"
 

@@ -48,7 +48,7 @@ class Settings(Section):
     )
     share: float = knob(0.15, Text("Hidden share p", "遮盖比例 p"), Text("MLM only.", "仅用于 MLM。"), gt=0, le=0.9)
     seed: int = knob(
-        1, Text("Draw", "第几次抽取"), Text("Every epoch hides others.", "每一轮遮住的都不同。"), ge=1, le=30
+        4, Text("Draw", "第几次抽取"), Text("Every epoch hides others.", "每一轮遮住的都不同。"), ge=1, le=30
     )
     text: str = knob(
         "Rose found the letter under a bench at the garden. Tom thanked Rose and was happy.",

@@ -139,8 +139,8 @@ class Modules(Lab):
             "模型是一棵模块树。每个模块装着参数（能学习的张量）和别的模块；参数的名字就是它的路径：transformer.h.0.attn.c_attn.weight。",
         ),
         Text(
-            "On the device `meta` tensors have shapes but no numbers: even the largest model can be built and counted without memory.",
-            "在 `meta` 设备上，张量有形状而没有数：再大的模型也能搭起来数一数，不占内存。",
+            "On the device called meta, tensors have shapes but no numbers: even the largest model can be built and counted without memory.",
+            "在 meta 设备上，张量有形状而没有数：再大的模型也能搭起来数一数，不占内存。",
         ),
         Text(
             "requires_grad = False freezes a parameter: it gets no gradient and needs no optimizer memory. That is all a freeze switch does.",

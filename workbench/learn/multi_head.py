@@ -121,7 +121,7 @@ class MultiHead(Lab):
         ),
         Text(
             "What a head is good for only silence tells: set its output to zero, and see how much worse the model guesses. "
-            "Small squares below mean that nobody would miss it.",
+            "Where the number below is small, nobody would miss it.",
             "一个头有没有用，要让它沉默才知道：把它的输出置零，看模型猜得差多少。下图中数值小的格子，关掉也没什么影响。",
         ),
     )
@@ -159,15 +159,14 @@ class MultiHead(Lab):
         usual, changed = _changes(model, _Rows(batch))
         shape = model.config.num_hidden_layers, model.config.num_attention_heads
         silent = [(knobs.layer - 1, head) for head in range(shape[1])] if 0 < knobs.layer <= shape[0] else []
-        across = [Text(f"head {head + 1}", f"头 {head + 1}") for head in range(shape[1])]
-        down = [Text(f"layer {layer + 1}", f"第 {layer + 1} 层") for layer in range(shape[0])]
+        across, down = ([str(place + 1) for place in range(count)] for count in reversed(shape))
         named = Text("head", "头"), Text("layer", "层")
         cost = Text("What the loss gains when a head is silent", "某个头沉默时，损失增加多少")
         measured = _measured(model, batch, knobs.measure)
         look = Text(*(part[:1].upper() + part[1:] for part in MEASURES[knobs.measure]))
         return [
             _said(usual, changed, losses(model, batch, silent) if silent else None, knobs.layer),
-            heat(cost, changed, across, down, named, written=True, around_zero=True, form="+.3f"),
+            heat(cost, changed, across, down, named, written=True, around_zero=True, form=".3f"),
             heat(look, measured, across, down, named, written=True, form=".2f"),
             _counted(model.config.hidden_size, knobs.heads),
         ]

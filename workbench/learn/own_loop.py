@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def source(name: str) -> str:
     found = next(
         node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name == name
     )  # fmt: skip
-    return "\n".join(text.splitlines()[found.lineno - 1 : found.end_lineno])
+    return textwrap.dedent("\n".join(text.splitlines()[found.lineno - 1 : found.end_lineno]))
 
 
 def marked(stage: str, text: str) -> list[int]:

@@ -36,9 +36,15 @@ class Settings(Section):
             ("learned", Text("learned vectors (the English encoder's own)", "学出来的向量（英文编码器自己的）")),
         ),
     )
-    base: float = knob(
-        10000.0, Text("Base of the waves", "波的底数"), Text("Larger: slower waves, longer texts.", "越大波越慢，适合更长的文本。"), ge=10, le=1_000_000, example="10000"
-    )  # fmt: skip
+    base: int = knob(
+        10_000,
+        Text("Base of the waves", "波的底数"),
+        Text(
+            "Larger: slower waves, for longer texts. Learned vectors have none.",
+            "越大波越慢，适合更长的文本。学出来的向量没有这一项。",
+        ),
+        choices=tuple((base, Text(f"{base:,}", f"{base:,}")) for base in (100, 1_000, 10_000, 100_000, 1_000_000)),
+    )
     text: str = knob(
         "The cat saw the dog and ran away",
         Text("Sentence", "句子"),

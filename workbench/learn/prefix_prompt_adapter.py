@@ -43,7 +43,9 @@ class Settings(Section):
     reduction: int = knob(
         16, Text("Adapter: reduction", "适配器：压缩倍数"), Text("The bottleneck is b = width ÷ this.", "瓶颈 b = 宽度 ÷ 此值。"), ge=1, le=128
     )  # fmt: skip
-    rank: int = knob(8, Text("LoRA: rank", "LoRA：秩"), Text("r.", "r。"), ge=1, le=128)
+    rank: int = knob(
+        8, Text("LoRA: rank", "LoRA：秩"), Text("The width of the two matrices.", "两个小矩阵的宽度。"), ge=1, le=128
+    )
     text: str = knob("The little boat", Text("Text", "文字"), Text("What is read; up to 64 tokens.", "模型读到的内容，最多 64 个词元。"))  # fmt: skip
 
 

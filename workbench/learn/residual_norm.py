@@ -131,7 +131,7 @@ class ResidualNorm(Lab):
             *_starter(workspace, knobs.text),
             grid(
                 [Text("built with", "结构"), Text("first layer", "第一层"), Text("last layer", "最后一层"), Text("first ÷ last", "第一层 ÷ 最后一层")],
-                [[_named(*way), f"{made[way][0]:.2g}", f"{made[way][-1]:.2g}", f"{made[way][0] / made[way][-1]:.2g}"] for way in WAYS],
+                [[_named(*way), f"{made[way][0]:.3g}", f"{made[way][-1]:.3g}", f"{made[way][0] / made[way][-1]:.2g}"] for way in WAYS],
             ),
         ]  # fmt: skip
 

@@ -180,13 +180,9 @@ class Tasks(Lab):
             raise UserError("Type a text and an answer first.", "请先输入文字和答案。", field="text")
         inputs, tokens, name = encoded(workspace, task, knobs.text, knobs.answer)
         marks = learned(inputs)
-        legend = Text(
-            f"{name} reads {len(tokens)} tokens; {sum(marks)} of them are learned (marked)",
-            f"{name} 读 {len(tokens)} 个词元，其中 {sum(marks)} 个要学（已标出）",
-        )
         return [
             *_answered(workspace, task, knobs),
-            strip(list(zip(tokens, marks, strict=True)), legend),
+            strip(list(zip(tokens, marks, strict=True)), _legend(name, marks)),
             _compared(workspace, knobs),
             _fields(inputs),
         ]
@@ -203,7 +199,26 @@ class Tasks(Lab):
             newest.setdefault(run.recipe.task.kind, run.id)
         if len(newest) < 2:
             return None
-        return Trace(Text(f"Tasks trained: {', '.join(newest)}", f"已训练的任务：{'、'.join(newest)}"), "runs", next(iter(newest.values())))  # fmt: skip
+        names = [_short(TASKS.get(kind).label) for kind in newest]
+        text = Text(", ".join(name.en for name in names), "、".join(name.zh for name in names))
+        return Trace(text, "runs", next(iter(newest.values())))
+
+
+def _legend(name: str, marks: list[bool]) -> Text:
+    if not any(marks):
+        return Text(
+            f"{name} reads {len(marks)} tokens and learns one answer for the whole text",
+            f"{name} 读 {len(marks)} 个词元，为整段文字学一个答案",
+        )
+    return Text(
+        f"{name} reads {len(marks)} tokens; {sum(marks)} of them are learned (marked)",
+        f"{name} 读 {len(marks)} 个词元，其中 {sum(marks)} 个要学（已标出）",
+    )
+
+
+def _short(label: Text) -> Text:
+    """Without what stands in brackets."""
+    return Text(label.en.partition(" (")[0], label.zh.partition("（")[0])
 
 
 def _fields(inputs: dict[str, Any]) -> Picture:
@@ -227,7 +242,7 @@ def _compared(workspace: Workspace, knobs: Any) -> Picture:
         read: [count[0] for count in counts.values()],
         taught: [count[1] for count in counts.values()],
     }
-    names = [TASKS.get(kind).label for kind in counts]
+    names = [_short(TASKS.get(kind).label) for kind in counts]
     return bars(
         Text("The same row in every task", "同一行在各任务中"), names, series, Text("tokens", "词元数"), form="d"
     )

@@ -147,10 +147,11 @@ class Tokenizer(Lab):
             _check(name, text)
         reader = counter(catalog.here(workspace, knobs.model)).tokenizer
         both = {name: pieces(reader, text) for name, text in texts.items()}
+        kept = all(reader.decode([each.id for each in found]) == texts[name] for name, found in both.items())
         return [
             _said(texts, both),
             *(_strip(found, knobs.limit) for found in both.values()),
-            *_lost(both["chinese"] + both["english"]),
+            _lost(both, kept),
             _compared(workspace, texts, knobs.model),
             *(_table(name, found) for name, found in both.items()),
         ]
@@ -204,24 +205,28 @@ def _strip(found: list[Piece], limit: int) -> Picture:
     )
 
 
-def _lost(found: list[Piece]) -> list[Picture]:
-    lost = "".join(dict.fromkeys(each.text for each in found if each.what is UNKNOWN))
-    if not lost:
-        return [
-            told(
-                Text("Nothing is lost: the ids can be turned back into the text.", "没有丢失：由 id 可以还原出原文。"),
-                "good",
-            )
-        ]
-    return [
-        told(
-            Text(
-                f"Lost: {lost}. This model has no token for them and sees the same “unknown” for all.",
-                f"丢失：{lost}。这个模型没有对应的词元，它们在模型眼里全是同一个“未知”。",
-            ),
-            "bad",
+def _lost(both: dict[str, list[Piece]], kept: bool) -> Picture:
+    """What cannot be read back from the ids; `kept`: nothing at all is lost."""
+    if kept:
+        return told(
+            Text("Nothing is lost: decoding the ids gives the texts again.", "没有丢失：把 id 解码，正好还原出原文。"),
+            "good",
         )
-    ]
+    lost = "".join(dict.fromkeys(each.text for found in both.values() for each in found if each.what is UNKNOWN))
+    if not lost:
+        return told(
+            Text(
+                "Every word has its ids, but capitals or spaces are not kept.",
+                "每个词都有 id，但大小写或空格没有保留。",
+            )
+        )
+    return told(
+        Text(
+            f"Lost: {lost}. This model has no token for them and sees the same “unknown” for all.",
+            f"丢失：{lost}。这个模型没有对应的词元，它们在模型眼里全是同一个“未知”。",
+        ),
+        "bad",
+    )
 
 
 def _compared(workspace: Workspace, texts: dict[str, str], chosen: str) -> Picture:

@@ -148,13 +148,14 @@ class Vectors(Lab):
         texts = split(knobs.texts)
         found = vectors(workspace, knobs.model, texts)
         flat, shares = pca(found)
+        numbers = [str(place) for place in range(1, len(texts) + 1)]
         near = [[cosine(a, b) for b in found] for a in found]
         kept = float(shares[:2].sum())
         return [
             _said(texts, near, kept),
             _plane(texts, flat, kept),
-            heat(Text("Cosine, each with each", "两两余弦"), near, texts, texts, (Text("text", "文字"), Text("text", "文字")), around_zero=True, written=True, form=".2f"),
-            _slices(found, texts),
+            heat(Text("Cosine, each with each", "两两余弦"), near, numbers, [f"{place} {text}" for place, text in zip(numbers, texts, strict=True)], (Text("text", "文字"), Text("text", "文字")), around_zero=True, written=True, form=".2f"),
+            _slices(found),
             _pairs(texts, found, flat, near),
         ]  # fmt: skip
 
@@ -166,7 +167,7 @@ class Vectors(Lab):
 
     def done(self, workspace: Workspace) -> Trace | None:
         for dataset in library.all_datasets(workspace):
-            if any(step.get("kind") == "near-duplicates" for step in dataset.meta.get("steps") or []):
+            if any(step.get("kind") == "near_duplicates" for step in dataset.meta.get("steps") or []):
                 name = f"{dataset.name} v{dataset.version}"
                 return Trace(Text(f"Dataset {name}", f"数据集 {name}"), "data")
         return None
@@ -195,15 +196,12 @@ def _plane(texts: list[str], flat: Any, kept: float) -> Picture:
     )
 
 
-def _slices(found: Any, texts: list[str]) -> Picture:
+def _slices(found: Any) -> Picture:
     """The first numbers of each vector: what a vector is."""
     count = 32
     return lines(
         Text(f"The first {count} of {found.shape[1]} numbers", f"{found.shape[1]} 个数中的前 {count} 个"),
-        {
-            text: (list(range(1, count + 1)), row[:count].round(4).tolist())
-            for text, row in zip(texts, found, strict=True)
-        },
+        {str(place): (list(range(1, count + 1)), row[:count].round(4).tolist()) for place, row in enumerate(found, 1)},
         Text("place in the vector", "向量中的位置"),
         Text("value", "值"),
     )

@@ -62,6 +62,17 @@ STARTERS: tuple[Starter, ...] = (
 )
 
 
+def public(model_id: str) -> tuple[str, bool]:
+    """A model by the name that others know it by, and whether the Hub has it under that. Of a folder of this machine the last name alone:
+    where it lies is nobody's business, and leads nowhere on another machine."""
+    for starter in STARTERS:
+        if starter.kind == model_id:
+            return starter.hub or model_id, bool(starter.hub)
+    if FOLDER_LIKE.match(model_id) or not HUB_ID.fullmatch(model_id) or (Path(model_id) / "config.json").is_file():
+        return Path(model_id.replace("\\", "/")).name or "model", False
+    return model_id, True
+
+
 def locate(workspace: Workspace, model_id: str, revision: str = "main") -> Located:
     """Where the model called `model_id` is; `path` is None when it must first be fetched from the Hub."""
     if model_id != model_id.strip() or not model_id.isprintable() or not model_id:
@@ -69,7 +80,7 @@ def locate(workspace: Workspace, model_id: str, revision: str = "main") -> Locat
     for starter in STARTERS:
         if starter.kind == model_id:
             return Located(model_id, _present(starter), revision)
-    folder = _local(model_id)
+    folder = _local(workspace, model_id)
     if folder is not None:
         return Located(str(folder), folder, revision)
     if not HUB_ID.fullmatch(model_id) or "--" in model_id or ".." in model_id or model_id.endswith(".git"):
@@ -115,17 +126,29 @@ def _present(starter: Starter) -> Path:
     return starter.folder
 
 
-def _local(model_id: str) -> Path | None:
-    """A folder of this machine. A bare `a/b` means the Hub unless a model really lies there."""
+def _local(workspace: Workspace, model_id: str) -> Path | None:
+    """A folder of this machine. A bare `a/b` means the Hub unless a model really lies there. Runs name the folder they began with: where
+    that has moved, a folder of the same name in workspace.models stands in for it."""
     try:
         folder = Path(model_id).expanduser().resolve()
         if folder.is_dir() and (FOLDER_LIKE.match(model_id) or (folder / "config.json").is_file()):
             return folder
     except (OSError, RuntimeError, ValueError):
         return None
-    if FOLDER_LIKE.match(model_id):
-        raise _unknown(model_id, " There is no such folder.", "没有这个文件夹。")
-    return None
+    return _moved(workspace, model_id) if FOLDER_LIKE.match(model_id) else None
+
+
+def _moved(workspace: Workspace, model_id: str) -> Path:
+    """Where a folder that is not there any more may have been put; UserError says so, where it was not."""
+    name = public(model_id)[0]
+    place = workspace.models / (name if name.strip(".~") else "NAME")
+    if (place / "config.json").is_file():
+        return place.resolve()
+    raise _unknown(
+        model_id,
+        f" There is no such folder. If it was moved, put it, or a link to it, at {shorten(place, 200)}: everything that names the old place finds it there.",
+        f"没有这个文件夹。如果它被移动了，请把它（或指向它的链接）放到 {shorten(place, 200)}：凡写着原位置的地方都会在那里找到它。",
+    )
 
 
 def _check_revision(revision: str) -> None:

@@ -145,7 +145,7 @@ class Bench:
     def _places(self, guessed: bool) -> list[Any]:
         above = gr.HTML("" if guessed else hint(self.page.words("lab_first")), padding=False, elem_id="lab-above")
         plots = [gr.Plot(visible=False, show_label=False, elem_id=f"lab-plot-{place}") for place in range(PLOTS)]
-        return [above, *plots, gr.HTML(padding=False, elem_id="lab-below")]
+        return [above, *plots, gr.HTML("", padding=False, elem_id="lab-below")]
 
     def _wire(self, guess: Any, told: list[Any], broken: Any, seen: list[Any]) -> None:
         loud: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": seen[:1], "concurrency_limit": 4}

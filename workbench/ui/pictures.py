@@ -13,6 +13,8 @@ from workbench.ui.figures import AMBER, GREY, PINE, THEMES, canvas
 from workbench.ui.notices import esc, tag
 from workbench.ui.words import Words
 
+LABELLED = 14
+"""Bars that carry their value: with more of them it could not be read."""
 FIRST = ("told", "strip")
 """What stands above the figures."""
 
@@ -45,7 +47,8 @@ def _titled(picture: Picture, words: Words, height: int = 320) -> go.Figure:
 
 def _legend(figure: go.Figure, several: bool) -> None:
     if several:
-        figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.14, "x": 0})
+        room = figure.layout.height - 120  # of the axes themselves: the legend stands between them and the title
+        figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1 + 28 / room, "x": 0})
 
 
 def _lines(picture: Picture, words: Words) -> go.Figure:
@@ -81,7 +84,7 @@ def _bars(picture: Picture, words: Words) -> go.Figure:
     for place, each in enumerate(picture["series"]):
         figure.add_bar(
             x=names, y=each["y"], name=words.pick(each["name"]), marker={"color": THEMES[place % len(THEMES)]},
-            texttemplate=f"%{{y:{picture.get('form', '.3~g')}}}" if len(names) <= 12 else None, textposition="auto",
+            texttemplate=f"%{{y:{picture.get('form', '.3~g')}}}" if len(names) * len(picture["series"]) <= LABELLED else None, textposition="auto",
         )  # fmt: skip
     figure.update_layout(barmode="stack" if picture.get("stacked") else "group")
     figure.update_xaxes(type="category")
@@ -97,16 +100,23 @@ def _heat(picture: Picture, words: Words) -> go.Figure:
     most = max((abs(each) for row in picture["z"] for each in row if each is not None), default=1.0) or 1.0
     figure.add_heatmap(
         z=picture["z"], x=list(range(columns)), y=list(range(rows)), showscale=False,
-        colorscale=[[0, "#2563a8"], [0.5, "rgba(154,148,138,.08)"], [1, PINE]] if zero else [[0, "rgba(15,117,101,.04)"], [1, PINE]],
+        colorscale=_scale(zero, bool(picture.get("written"))),
         zmin=-most if zero else 0, zmax=most,
         texttemplate=f"%{{z:{picture.get('form', '.3~g')}}}" if picture.get("written") else None,
         customdata=[[f"{words.pick(y)} → {words.pick(x)}" for x in picture["x"]] for y in picture["y"]],
         hovertemplate="%{customdata}<br>%{z:.4~g}<extra></extra>",
     )  # fmt: skip
     across, down = (words.pick(each) for each in picture["named"])
-    figure.update_xaxes(title=across, tickvals=list(range(columns)), ticktext=[words.pick(each) for each in picture["x"]], tickangle=-45 if columns > 8 else 0)  # fmt: skip
-    figure.update_yaxes(title=down, tickvals=list(range(rows)), ticktext=[words.pick(each) for each in picture["y"]], autorange="reversed", automargin=True)  # fmt: skip
+    figure.update_xaxes(title=across, tickvals=list(range(columns)), ticktext=[words.pick(each) for each in picture["x"]], tickangle=-45 if columns > 8 else 0, showgrid=False)  # fmt: skip
+    figure.update_yaxes(title=down, tickvals=list(range(rows)), ticktext=[words.pick(each) for each in picture["y"]], autorange="reversed", automargin=True, showgrid=False)  # fmt: skip
     return figure
+
+
+def _scale(zero: bool, written: bool) -> list[list[Any]]:
+    """From nothing to pine, or from blue over nothing to pine. Under numbers nothing is a pale tint, or they could not be read on a dark page."""
+    if zero:
+        return [[0, "#2563a8"], [0.5, "#eeece7" if written else "rgba(154,148,138,.08)"], [1, PINE]]
+    return [[0, "#e6efec" if written else "rgba(15,117,101,.04)"], [1, PINE]]
 
 
 def _dots(picture: Picture, words: Words) -> go.Figure:
@@ -116,11 +126,15 @@ def _dots(picture: Picture, words: Words) -> go.Figure:
         xs, ys, names = zip(*group["points"], strict=True) if group["points"] else ((), (), ())
         figure.add_scatter(
             x=xs, y=ys, text=[esc(name)[:80] for name in names], name=words.pick(group["name"]), hoverinfo="text",
-            mode="markers+text" if picture.get("named") else "markers", textposition="top center", marker={"color": colour, "size": 9},
+            mode="markers+text" if picture.get("named") else "markers", textposition="top center", cliponaxis=False, marker={"color": colour, "size": 9},
         )  # fmt: skip
         for x, y, _ in group["points"] if picture.get("arrows") else ():
             figure.add_annotation(x=x, y=y, ax=0, ay=0, xref="x", yref="y", axref="x", ayref="y", showarrow=True, arrowhead=2, arrowcolor=colour)  # fmt: skip
     _axes(figure, picture, words)
+    if picture.get("named"):  # room for words that reach to both sides of their point
+        places = [point[0] for group in picture["groups"] for point in group["points"]] or [0.0]
+        spare = 0.3 * (max(places) - min(places) or 1)
+        figure.update_xaxes(range=[min(places) - spare, max(places) + spare])
     _legend(figure, len(picture["groups"]) > 1)
     return figure
 
@@ -154,7 +168,7 @@ def _graph(picture: Picture, words: Words) -> go.Figure:
         figure.add_annotation(x=x, y=y, ax=ax, ay=ay, xref="x", yref="y", axref="x", ayref="y", showarrow=True, arrowhead=2, arrowcolor=GREY, standoff=30, startstandoff=30, text="")  # fmt: skip
     for name, _, label, marked in picture["nodes"]:
         x, y = place[name]
-        figure.add_annotation(x=x, y=y, text=esc(label).replace("\n", "<br>"), showarrow=False, borderpad=5, bordercolor=PINE if marked else GREY, borderwidth=2 if marked else 1)  # fmt: skip
+        figure.add_annotation(x=x, y=y, text=esc(label).replace("\n", "<br>"), showarrow=False, borderpad=5, bgcolor="#f4f1ea", font={"color": "#23211d"}, bordercolor=PINE if marked else GREY, borderwidth=2 if marked else 1)  # fmt: skip
     figure.update_xaxes(visible=False, range=[-0.5, max(columns) + 0.5])
     figure.update_yaxes(visible=False, range=[-tallest / 2 - 0.1, tallest / 2 + 0.1])
     return figure

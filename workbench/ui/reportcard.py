@@ -42,10 +42,13 @@ def build(page: Page, chosen: Any, talk: Any) -> None:
         gr.HTML(hint(words("card_take_text")), padding=False)
         with gr.Row():
             buttons = {form: gr.Button(words(f"card_{form}"), elem_id=f"card-{form}") for form in ("html", "json")}
+            printed = gr.Button(words("card_pdf"), elem_id="card-pdf")
         said = gr.HTML(padding=False)
         file = gr.File(visible=False, interactive=False, label=words("card_file"), elem_id="card-file")
     outputs = [card, talk, *plots, metrics, measured, fold, which, rows, labels, classes, calibration, curve, answers, samples, take, file]  # fmt: skip
     _wire(page, chosen, outputs, (which, word, rows))
+    sheet = gr.Textbox(visible=False)
+    printed.click(partial(_sheet, page), [chosen], [said, sheet]).then(None, [sheet], None, js="wbPrint")
     for form, button in buttons.items():
         button.click(partial(_taken, page, form), [chosen], [said, file])
 
@@ -196,6 +199,14 @@ def _samples(page: Page, samples: list[dict[str, Any]]) -> str:
         wanted = f"<small>{esc(words('reference'))}: {esc(sample.get('reference', ''))}</small>"
         blocks.append(tag("div", f'<div class="ask">{esc(ask)}</div>{wanted}<div class="sides">{sides}</div>', class_="card"))  # fmt: skip
     return tag("div", "".join(blocks), class_="pairs")
+
+
+def _sheet(page: Page, run_id: str | None) -> list[str]:
+    """The card as a page of its own, for the browser's print dialog, which saves a PDF with whatever fonts the reader has."""
+    try:
+        return ["", cardpage.written(find(page.workspace, run_id or ""), "html", page.words.lang)]
+    except UserError as error:
+        return [problem(error, page.words.lang), ""]
 
 
 def _taken(page: Page, form: str, run_id: str | None) -> list[Any]:

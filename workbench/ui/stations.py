@@ -80,7 +80,7 @@ def _opened(bench: Bench, place: int, pulse: float, *values: Any) -> list[Any]:
 def _paper(bench: Bench) -> None:
     words, lab = bench.page.words, bench.lab
     button = gr.Button(words.say(lab.paper) if lab.paper else "", elem_id="lab-paper")
-    said = gr.HTML(padding=False, elem_id="lab-paper-said")
+    said = gr.HTML("", padding=False, elem_id="lab-paper-said")
     file = gr.File(visible=False, interactive=False, label=words("paper_file"), elem_id="lab-paper-file")
     button.click(partial(_written, bench), None, [said, file], show_progress="hidden")
 

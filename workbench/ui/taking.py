@@ -181,7 +181,9 @@ def _packed(folder: Path) -> str:
 def _told(page: Page, done: dict[str, Any]) -> str:
     """The word, the table, the place."""
     words, sentence = page.words, page.words.pick(done["sentence"])
-    note = problem(words("take_broken", why=sentence), words.lang) if done["word"] == "broken" else fine(sentence)
+    note = fine(sentence) if done["word"] != "unjudged" else hint(words("take_unjudged", why=sentence))
+    if done["word"] == "broken":
+        note = problem(words("take_broken", why=sentence), words.lang)
     place = tag("p", esc(words("take_place", size=_size(done["bytes"]))) + "<br>" + tag("code", esc(done["folder"])))
     link = done.get("published", {}).get("url")
     sent = fine(words("take_sent", where=link)) if link else ""
@@ -204,28 +206,22 @@ def _lines(page: Page, done: dict[str, Any]) -> list[tuple[str, str, str, bool]]
     near = delta is not None and (limit is None or delta <= limit * done["scale"])
     most = f"{(limit or 0) * (done['scale'] or 0):.2g}"
     allowed = f" ({words('take_limit', limit=most)})" if limit and delta is not None else ""
-    share, name = done["answers"] * done["answered"], words.say(METRICS.get(done["metric"]).label)
+    share = done["answers"] * done["answered"]
     rows = [
         (words("take_tokens"), str(done["prompts"]), "=" if done["tokens"] else "≠", bool(done["tokens"])),
         (words("take_delta"), "0", f"{delta:.2g}{allowed}" if delta is not None else "–", near),
         (words("take_kl"), "0", f"{done['kl']:.2g}" if done["kl"] is not None else "–", True),
         (words("take_answers"), str(done["answered"]), f"{share:.0f}", True),
-        (
-            words("take_metric", name=name, n=done["rows"]),
-            _figure(done["before"]),
-            _figure(done["after"]),
-            True,
-        ),
     ]
+    return rows + (_scored(page, done) if done["metric"] else [])
+
+
+def _scored(page: Page, done: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """The metric; twice where the run was trained on a quantised base."""
+    words, after, name = page.words, _figure(done["after"]), page.words.say(METRICS.get(done["metric"]).label)
+    rows = [(words("take_metric", name=name, n=done["rows"]), _figure(done["before"]), after, True)]
     if done.get("trained"):
-        rows.append(
-            (
-                words("take_trained", name=name),
-                _figure(done["trained"].get(done["metric"])),
-                _figure(done["after"]),
-                True,
-            )
-        )
+        rows.append((words("take_trained", name=name), _figure(done["trained"].get(done["metric"])), after, True))
     return rows
 
 

@@ -13,7 +13,7 @@ from workbench.core.text import Text
 from workbench.engine.card import written
 from workbench.engine.taking import EXPORTS, Export
 
-FRESH = "fresh.safetensors"
+FRESH, CONFIG = "fresh.safetensors", "adapter_config.json"
 PLAIN = """
 from transformers import AutoTokenizer, {auto}
 from peft import PeftModel
@@ -64,6 +64,9 @@ class Adapter(Export):
         shutil.copytree(source.run.tuned, folder, dirs_exist_ok=True)
         if source.method.adapter and (folder / FRESH).is_file():
             fold(folder, source.tuned().get_base_model())
+        config = read_json(folder / CONFIG)
+        if isinstance(config, dict):
+            write_json(folder / CONFIG, {**config, "base_model_name_or_path": source.hub_name[0]})
         write_text(folder / "README.md", written(source.run, usage(source)))
 
     def reload(self, source: Any, section: Any, folder: Path) -> tuple[Any, Any]:
@@ -83,13 +86,13 @@ def fold(folder: Path, base: Any) -> None:
     module whole."""
     from safetensors.torch import load_file, save_file
 
-    path, config = folder / "adapter_model.safetensors", read_json(folder / "adapter_config.json")
+    path, config = folder / "adapter_model.safetensors", read_json(folder / CONFIG)
     names = {name.rpartition(".")[0] for name in load_file(str(folder / FRESH))}
     outer = {name for name in names if not any(name.startswith(f"{other}.") for other in names)}
     whole = {f"base_model.model.{name}": value.detach().cpu().clone() for name, value in base.state_dict().items() if name.startswith(tuple(f"{each}." for each in outer))}  # fmt: skip
     config["modules_to_save"] = sorted({*(config.get("modules_to_save") or ()), *outer})
     save_file({**load_file(str(path)), **whole}, str(path))
-    write_json(folder / "adapter_config.json", config)
+    write_json(folder / CONFIG, config)
     (folder / FRESH).unlink()
 
 
@@ -97,7 +100,7 @@ def usage(source: Any) -> str:
     """How it is loaded without this workbench."""
     from workbench.models.facts import read_config
 
-    head = {"auto": source.task.head(read_config(source.base)), "base": source.recipe.model.id, "options": spelled(source.options())}  # fmt: skip
+    head = {"auto": source.task.head(read_config(source.base)), "base": source.hub_name[0], "options": spelled(source.options())}  # fmt: skip
     if source.method.kind == "adapter":
         return f"{OURS.en}\n\n{OURS.zh}"
     return f"```python{(PLAIN if source.method.adapter else OVERLAID).format(**head)}```"

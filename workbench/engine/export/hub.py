@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, write_json, write_text
 from workbench.core.knob import Section, knob
 from workbench.core.method import METHODS
 from workbench.core.run import Run
@@ -78,11 +77,6 @@ class Hub(Export):
         if why is not None:
             raise UserError(why.en, why.zh, field="form")
         inner.write(source, section_of(inner, {}), folder)
-        card, name = folder / "README.md", source.hub_name[0]
-        write_text(card, card.read_text(encoding="utf-8").replace(source.recipe.model.id, name))
-        config = read_json(folder / "adapter_config.json")
-        if isinstance(config, dict):
-            write_json(folder / "adapter_config.json", {**config, "base_model_name_or_path": name})
 
     def reload(self, source: Any, section: Any, folder: Path) -> tuple[Any, Any]:
         """As what is sent."""

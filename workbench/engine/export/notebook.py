@@ -58,9 +58,12 @@ class Notebook(Export):
         beside = len(rows.encode()) > INSIDE
         if beside:
             twin.write(made, folder)
-        cells = [_words(twin.about(source, plain)), *([] if there else [_words(FOLDER.fill(name=name))])]
+        cells = [
+            _words(twin.about(source, plain)),
+            *([] if there else [_words(FOLDER.fill(name=name.replace("`", "'")))]),
+        ]
         cells += [_code("%pip install -q " + " ".join(twin.needs(source)), "install"), *_data(made.rows, beside)]
-        for number, piece in enumerate(twin.pieces(made, name), start=1):
+        for number, piece in enumerate(twin.pieces(made, name, there), start=1):
             cells += [_words(Text(f"## {number}. {piece.title.en}", piece.title.zh)), _code(piece.code)]
         write_text(folder / "train.ipynb", json.dumps(_notebook(cells), ensure_ascii=False, indent=1) + "\n")
 

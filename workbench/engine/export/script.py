@@ -37,7 +37,7 @@ class Script(Export):
     def write(self, source: Any, section: Any, folder: Path) -> None:
         """Script, rows, and the versions it was made with."""
         made = twin.Twin(source)
-        write_text(folder / "train.py", twin.script(twin.pieces(made, str(source.start)), twin.about(source)))
+        write_text(folder / "train.py", twin.script(twin.pieces(made, *source.hub_name), twin.about(source)))
         write_text(folder / "requirements.txt", "\n".join(twin.needs(source)) + "\n")
         twin.write(made, folder)
 

@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+from workbench.core.files import write_text
 from workbench.core.method import METHODS
 from workbench.core.run import Run
 from workbench.core.text import Text
+from workbench.engine.card import portable
 from workbench.engine.taking import EXPORTS, REFERENCE, Export, section_of
 
-FILES = ("recipe.yaml", "result/report.json")
+REPORT = "report.json"
 
 
 @EXPORTS.add
@@ -33,9 +35,9 @@ class Zip(Export):
         inner, plain = inside(source.run), folder / "plain"
         plain.mkdir()
         inner.write(source, section_of(inner, {}), plain)
-        for name in FILES:
-            if (source.run.folder / name).is_file():
-                shutil.copy(source.run.folder / name, plain / Path(name).name)
+        write_text(plain / "recipe.yaml", portable(source.recipe))
+        if (source.run.result / REPORT).is_file():
+            shutil.copy(source.run.result / REPORT, plain)
         with zipfile.ZipFile(folder / f"{source.run.id}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for path in sorted(path for path in plain.rglob("*") if path.is_file()):
                 packed.write(path, path.relative_to(plain).as_posix())

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import Any
 
 import gradio as gr
 
-from workbench.core.errors import UserError, shorten
+from workbench.core.errors import UserError
 from workbench.core.method import METHODS
 from workbench.core.preset import all_presets
-from workbench.core.recipe import Recipe
 from workbench.core.sections import ComputeSection, EvaluationSection
 from workbench.core.task import TASKS
 from workbench.core.training import TrainingSection
-from workbench.core.workspace import Workspace
-from workbench.data import library
 from workbench.engine import supervisor
-from workbench.models import catalog
-from workbench.models.facts import read_config
-from workbench.ui import ahead
+from workbench.ui import ahead, preview
 from workbench.ui.form import Form
-from workbench.ui.notices import esc, facts, heading, hint, problem, tag
+from workbench.ui.notices import esc, heading, problem
 from workbench.ui.page import Page
 
-MANY, FEW_ROWS = 30, 20
-"""A learning rate so many times the usual one is hardly meant; nor is a run on fewer rows."""
 SKIP = ("kind", "id", "dataset", "version")
 
 
@@ -42,12 +33,12 @@ def build(page: Page) -> None:
             task, method = _kinds(page)
             fold = _fields(page, form)
         with gr.Column(scale=3, min_width=340, elem_classes="sticky"):
-            preview = gr.HTML(padding=False)
+            told = gr.HTML(padding=False)
             name = gr.Textbox(page.draft.get("name") or "", label=words("run_name"), info=words("run_name_help"), max_length=60, elem_id="run-name", interactive=True)  # fmt: skip
             notice = gr.HTML(padding=False)
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             ahead.build(page)
-    _wire(page, form, (task, method, turn), (preview, notice, start, fold))
+    _wire(page, form, (task, method, turn), (told, notice, start, fold))
     page.view(lambda: page.draft.get("name") or "", [], [name])
     gr.on([name.blur, name.submit], lambda text: page.draft.put({"name": (text or "").strip()}), [name], None, queue=False, show_progress="hidden")  # fmt: skip
 
@@ -86,7 +77,7 @@ def _kinds(page: Page) -> tuple[Any, Any]:
 def _methods(page: Page) -> list[tuple[str, str]]:
     """Every method; those that do not go with the chosen task and model come last, crossed out."""
     task = TASKS.get(page.draft.get("task.kind"))
-    config = _config_of(page, str(page.draft.get("model.id") or ""))
+    config = preview.config_of(page, str(page.draft.get("model.id") or ""))
     able = {entry.kind: entry.fits(task, config) is None for entry in METHODS.all()}
     ordered = sorted(METHODS.all(), key=lambda entry: not able[entry.kind])
     return [(f"{'' if able[entry.kind] else '✕ '}{page.words.say(entry.label)}", entry.kind) for entry in ordered]
@@ -127,7 +118,7 @@ def _wire(page: Page, form: Form, kinds: tuple[Any, Any, Any], right: tuple[Any,
     notice, start = right[1:3]
 
     def drawn_right() -> list[Any]:
-        return [_preview(page, form), "", _label(page), gr.update(label=_advanced(page, form))]
+        return [preview.drawn(page, form), "", _label(page), gr.update(label=_advanced(page, form))]
 
     groups = [group for part in ("task", "method") for _, group in form.groups.get(part, [])]
     page.view(lambda: [page.draft.get("task.kind"), gr.update(choices=_methods(page), value=page.draft.get("method.kind"), info=_help(page))], [], [task, method])  # fmt: skip
@@ -192,97 +183,3 @@ def _start(page: Page, form: Form, pulse: float, values: tuple[Any, ...] | None)
     except UserError as error:
         return problem(error, page.words.lang), gr.skip(), gr.skip()
     return "", run.id, pulse + 1
-
-
-def _preview(page: Page, form: Form) -> str:
-    """What a press on the button would do, in words and numbers."""
-    words = page.words
-    try:
-        recipe = page.draft.recipe()
-    except UserError as error:
-        return problem(error, words.lang)
-    method, task = METHODS.get(recipe.method.kind), TASKS.get(recipe.task.kind)
-    pairs = [
-        (words("task"), words.say(task.label)),
-        (words("dataset"), f"{recipe.data.dataset}{_rows(page, recipe)}"),
-        (words("model"), recipe.model.id),
-        (words("method"), words.say(method.label)),
-        (words("effective_batch"), _batch(recipe)),
-        (words("rate"), f"{recipe.training.learning_rate:g}"),
-        (words("epochs"), f"{recipe.training.num_train_epochs:g}"),
-    ]
-    if changed := form.changed():
-        pairs.append(
-            (words("changed_settings"), " · ".join(f"{name} {_short(value)}" for name, value in changed.items()))
-        )
-    title = tag("h2", esc(words("preview")))
-    config = _config_of(page, recipe.model.id)
-    warning = task.suits(config) or method.fits(task, config)
-    note = problem(words.say(warning), words.lang) if warning else ""
-    ways = "".join(tag("button", esc(words(f"change_{to}")), type="button", class_="link", data_go=to) for to in ("data", "model"))  # fmt: skip
-    return tag(
-        "div", title + facts(pairs) + tag("div", ways, class_="ways") + note + _doubts(page, recipe), class_="card"
-    )
-
-
-def _doubts(page: Page, recipe: Recipe) -> str:
-    """What is possible, but hardly meant."""
-    words, rate = page.words, recipe.training.learning_rate
-    usual = METHODS.get(recipe.method.kind).suggests.get(
-        "training.learning_rate", type(recipe.training)().learning_rate
-    )
-    rows = _used(page, recipe)
-    doubts = [words("rate_doubt", rate=f"{rate:g}", times=f"{rate / usual:.0f}", usual=f"{usual:g}")] if rate > MANY * usual else []  # fmt: skip
-    doubts += [words("rows_doubt", n=rows)] if rows is not None and rows < FEW_ROWS else []
-    return "".join(hint(doubt) for doubt in doubts)
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else shorten(value, 40)
-
-
-def _config_of(page: Page, model: str) -> dict[str, Any]:
-    """config.json of a model on this machine; empty for one that is not."""
-    try:
-        return read_config(catalog.here(page.workspace, model))
-    except UserError:
-        return {}
-
-
-def _batch(recipe: Recipe) -> str:
-    training, feeds = recipe.training, recipe.compute.feeds
-    size = training.per_device_train_batch_size * training.gradient_accumulation_steps * feeds
-    times = f" ({training.per_device_train_batch_size} × {training.gradient_accumulation_steps} × {feeds})"
-    return f"{size}{times if feeds > 1 else ''}"
-
-
-def _used(page: Page, recipe: Recipe) -> int | None:
-    """Rows that train; None where the dataset cannot be read."""
-    try:
-        dataset = library.find(page.workspace, recipe.data.dataset, recipe.data.version)
-        roles = tuple(sorted(recipe.data.roles.items()))
-        rows, own = _counted(page.workspace, dataset.name, dataset.version, recipe.task.kind, roles)
-    except UserError:
-        return None
-    used = rows if own else max(1, rows - round(rows * recipe.data.validation))
-    return min(used, recipe.data.max_rows or used)
-
-
-def _rows(page: Page, recipe: Recipe) -> str:
-    """How many rows train and how many steps that makes."""
-    used = _used(page, recipe)
-    if used is None:
-        return f" · {page.words('dataset_missing')}"
-    training = recipe.training
-    batches = -(-used // (training.per_device_train_batch_size * recipe.compute.feeds))
-    per_epoch = -(-batches // training.gradient_accumulation_steps)
-    total = training.max_steps if training.max_steps > 0 else math.ceil(per_epoch * training.num_train_epochs)
-    return f" · {page.words('rows_steps', rows=used, steps=total)}"
-
-
-@lru_cache(maxsize=64)
-def _counted(workspace: Workspace, name: str, version: int, task: str, roles: tuple[Any, ...]) -> tuple[int, bool]:
-    """(rows to train on, whether the dataset brings its own held-out rows); versions never change, so this is kept."""
-    found = library.find(workspace, name, version)
-    train, heldout = found.task_rows(TASKS.get(task), dict(roles) or None)
-    return len(train), heldout is not None
