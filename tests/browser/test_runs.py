@@ -122,8 +122,12 @@ def test_a_failure_is_explained_and_runs_are_laid_over_one_another(visit: Callab
     assert again.recipe.training.per_device_train_batch_size == ill.recipe.training.per_device_train_batch_size // 2
     page.locator("#run-list label", has_text="fine").click()
     page.locator("#loss-curve .js-plotly-plot").wait_for()
-    page.click("#curve-others input")
-    page.locator("ul[role=listbox] li", has_text=ill.id).first.click()
+    option = page.locator("ul[role=listbox] li", has_text=ill.id).first
+    while not option.is_visible():  # a list that is renewed closes
+        page.locator("#curve-others input").blur()
+        page.click("#curve-others input")
+        page.wait_for_timeout(500)
+    option.click()
     page.wait_for_function("document.querySelectorAll('#loss-curve .legendtext').length >= 2")
     page.keyboard.press("Escape")
     page.click("#curve-what input")

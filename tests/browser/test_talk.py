@@ -114,3 +114,5 @@ def test_a_conversation_is_there_again_after_a_reload_and_a_file_is_answered(
     page.click("#many-go")
     page.locator("#many-said .note.good", has_text="2 / 2").wait_for(timeout=160_000)
     page.locator("#many-files", has_text="jsonl").wait_for()
+    assert page.locator("#many-answers tbody tr").count() == 2
+    page.locator("#many-stop").wait_for(state="hidden")

@@ -91,3 +91,10 @@ def test_every_preset_is_a_valid_recipe_with_both_languages(item: preset.Preset)
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match="quickstart"):
         preset.find("nothing-like-it")
+
+
+def test_an_emptied_number_is_called_missing() -> None:
+    with pytest.raises(UserError) as told:
+        parse({**GOOD, "training": {"num_train_epochs": None}})
+    assert "Epochs (training.num_train_epochs): a value is missing" in told.value.say("en")
+    assert "缺少取值" in told.value.say("zh")

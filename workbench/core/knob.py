@@ -113,16 +113,23 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
         )
     if first["type"] == "missing":
         return UserError(f"{where}: a value is missing; add it.", f"{where}：缺少取值，请补上。", field=where)
-    return _out_of_bounds(model, path, where, value)
+    return _out_of_bounds(model, path, (where, value), first.get("input") is None)
 
 
-def _out_of_bounds(model: type[BaseModel], path: list[str], where: str, value: str) -> UserError:
+def _out_of_bounds(model: type[BaseModel], path: list[str], told: tuple[str, str], empty: bool) -> UserError:
+    where, value = told
     field = model.model_fields.get(path[-1]) if path else None
     made = knob_of(field) if field else None
     if field is None or made is None:
         return UserError(f"{where}: “{value}” does not fit here.", f"{where}：“{value}”不合适。", field=where)
     expected = made.expected(base_type(field))
     hint = Text(f" Try {made.example}.", f"例如 {made.example}。") if made.example else Text("", "")
+    if empty:
+        return UserError(
+            f"{made.label.en} ({where}): a value is missing; expected {expected.en}.{hint.en}",
+            f"{made.label.zh}（{where}）：缺少取值；应为{expected.zh}。{hint.zh}",
+            field=where,
+        )
     return UserError(
         f"{made.label.en} ({where}): “{value}” is not possible; expected {expected.en}.{hint.en}",
         f"{made.label.zh}（{where}）：“{value}”不可用；应为{expected.zh}。{hint.zh}",

@@ -10,8 +10,9 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.run import find
 from workbench.serve import prompts
-from workbench.ui.notices import fine, hint, problem, progress
+from workbench.ui.notices import LEAF, fine, hint, leafed, problem, progress
 from workbench.ui.page import Page
+from workbench.ui.words import Words
 
 
 def build(page: Page, run: Any) -> None:
@@ -31,13 +32,14 @@ def build(page: Page, run: Any) -> None:
             )
         with gr.Row():
             go = gr.Button(words("many_go"), variant="primary", elem_id="many-go")
-            stop = gr.Button(words("stop_answer"), variant="stop", elem_id="many-stop")
+            stop = gr.Button(words("stop_answer"), variant="stop", visible=False, elem_id="many-stop")
         said = gr.HTML(padding=False, elem_id="many-said")
+        answers = gr.HTML(padding=False, elem_id="many-answers")
         files = gr.File(
             visible=False, interactive=False, label=words("many_files"), file_count="multiple", elem_id="many-files"
         )
         clock = gr.Timer(1.5, active=False)
-    told = [said, files, clock]
+    told = [said, answers, stop, files, clock]
     go.click(lambda *given: _begun(page, *given), [run, file, who, length], told, queue=False)
     stop.click(lambda: _stopped(page), None, None, queue=False)
     clock.tick(lambda: _told(page), None, told, queue=False, show_progress="hidden")
@@ -51,7 +53,7 @@ def _begun(page: Page, run_id: str | None, path: str | None, who: str, length: f
         how = {"temperature": 0.0, "max_tokens": max(1, int(length or 128))}
         prompts.start(page.workspace, run, "base" if who == "base" else run.id, Path(path), how)
     except UserError as error:
-        return [problem(error, page.words.lang), gr.skip(), gr.skip()]
+        return [problem(error, page.words.lang), *[gr.skip()] * 4]
     return _told(page)
 
 
@@ -63,12 +65,26 @@ def _stopped(page: Page) -> None:
 
 def _told(page: Page) -> list[Any]:
     """How far it is; at the end the files."""
-    words, job = page.words, prompts.job(page.workspace)
+    words, job, off = page.words, prompts.job(page.workspace), gr.update(visible=False)
     if job is None:
-        return ["", gr.update(visible=False), gr.Timer(active=False)]
+        return ["", "", off, off, gr.Timer(active=False)]
     count = words("many_done", done=f"{job.done:,}", all=f"{len(job.rows):,}")
     if not job.ended:
-        return [progress(job.done / len(job.rows), count), gr.update(visible=False), gr.Timer(active=True)]
+        return [
+            progress(job.done / len(job.rows), count),
+            _answers(words, job),
+            gr.update(visible=True),
+            off,
+            gr.Timer(active=True),
+        ]
     wrong = problem(UserError(*job.error), words.lang) if job.error else ""
     files = gr.update(value=job.files, visible=True) if job.files else gr.update(visible=False)
-    return [wrong or fine(count), files, gr.Timer(active=False)]
+    return [wrong or fine(count), _answers(words, job), off, files, gr.Timer(active=False)]
+
+
+def _answers(words: Words, job: prompts.Job) -> str:
+    """The first questions that have an answer, and what it is."""
+    lines = [[next(iter(row.values())), answer] for row, answer in zip(job.rows, job.answers, strict=True) if answer is not None]  # fmt: skip
+    said = words("rows_shown", shown="{shown}", n=f"{len(lines):,}")
+    lines = lines if job.ended else lines[:LEAF]
+    return leafed([words("many_asked"), words("many_answer")], lines, said, words("rows_more")) if lines else ""

@@ -33,7 +33,7 @@ def build(page: Page, name: Any) -> None:
         said = gr.HTML(padding=False)
         table = gr.Dataframe(
             value=_rows(page, shelf.catalogue()), headers=_headers(page), datatype="str", interactive=False, wrap=True,
-            max_height=420, elem_id="shelf-table", show_label=False,
+            max_height=420, elem_id="shelf-table", show_label=False, column_widths=["26%", "9%", "15%", "13%", "9%", "28%"],
         )  # fmt: skip
     inputs = [listed, kind, language, size, text]
     for field in (listed, kind, language, size):

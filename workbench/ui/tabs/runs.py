@@ -68,12 +68,13 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     """What is drawn is drawn again when the choice changes or the run says something, and then only what changed."""
     quiet = {"show_progress": "hidden", "queue": False}
     chosen, what, others, curve = picked
+    offered = gr.State([])
     drawn, charted, late = gr.State([]), gr.Textbox("", visible=False), gr.Textbox("", visible=False)
     chosen.change(
         None, [chosen], [page.run], js="run => run || ''"
     )  # at once: an answer of the server's could come after the next click
     chosen.change(
-        lambda run, more: [_others(page, run, more), *_fresh(page, run, [])], [chosen, others], [others, *parts, drawn], **quiet
+        lambda run, *given: [*_others(page, run, *given), *_fresh(page, run, [])], [chosen, others, offered], [others, offered, *parts, drawn], **quiet
     )  # fmt: skip
     for event in (page.mark.change, page.beat.change, page.pulse.change):
         event(
@@ -84,7 +85,7 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
         event(
             lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
         )
-    page.mark.change(lambda run, more: _others(page, run, more), [chosen, others], [others], **quiet)
+    page.mark.change(lambda *given: _others(page, *given), [chosen, others, offered], [others, offered], **quiet)
     charted.change(None, [chosen, charted], [late], js=LATE)
     late.change(
         lambda run, kind, more: _curve(page, run, kind, more, ""), [chosen, what, others], [curve, charted], **quiet
@@ -92,11 +93,15 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     return drawn
 
 
-def _others(page: Page, run_id: str | None, chosen: list[str] | None) -> Any:
-    """Runs that can be compared with: the others of the same task. What is chosen and fits stays."""
+def _others(page: Page, run_id: str | None, chosen: list[str] | None, known: list[str]) -> list[Any]:
+    """Runs that can be compared with: the others of the same task; sent only where they changed, for an open list closes then. What is
+    chosen and fits stays."""
     runs = {run.id: run.summary()["task"] for run in all_runs(page.workspace)}
     able = [each for each, task in runs.items() if each != run_id and task == runs.get(run_id or "")]
-    return gr.update(choices=able, value=[each for each in chosen or [] if each in able])
+    if able == known:
+        return [gr.skip(), gr.skip()]
+    kept = [each for each in chosen or [] if each in able]
+    return [gr.update(choices=able) if kept == (chosen or []) else gr.update(choices=able, value=kept), able]
 
 
 def _title(page: Page, run: Run) -> str:
