@@ -120,13 +120,12 @@ def test_a_failure_is_explained_and_runs_are_laid_over_one_another(visit: Callab
     until(lambda: len(all_runs(workbench.workspace)) == before + 1)
     again = workbench.newest()
     assert again.recipe.training.per_device_train_batch_size == ill.recipe.training.per_device_train_batch_size // 2
+    page.locator("#run-list label.selected", has_text=again.id).wait_for()  # the list grows, and its rows move
     page.locator("#run-list label", has_text="fine").click()
+    page.locator("#run-list label.selected", has_text="fine").wait_for()
     page.locator("#loss-curve .js-plotly-plot").wait_for()
     option = page.locator("ul[role=listbox] li", has_text=ill.id).first
-    while not option.is_visible():  # a list that is renewed closes
-        page.locator("#curve-others input").blur()
-        page.click("#curve-others input")
-        page.wait_for_timeout(500)
+    page.click("#curve-others input")
     option.click()
     page.wait_for_function("document.querySelectorAll('#loss-curve .legendtext').length >= 2")
     page.keyboard.press("Escape")
