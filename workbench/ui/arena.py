@@ -47,8 +47,10 @@ def build(page: Page) -> None:
     take.click(partial(_taken, page), [chosen, name, page.pulse], [taken, page.pulse], queue=False)
     judge["go"].click(partial(_judged, page), [chosen, judge["url"], judge["model"], judge["prompt"], judge["limit"]], [judge["said"]], queue=False)  # fmt: skip
     marks, drawn = [mark, judge["mark"]], [state, mark, judge["found"], judge["mark"]]
-    for event in (fold.expand, page.aside.change, chosen.change):
-        event(lambda name, *old: [*_state(page, name, old[0]), *_verdicts(page, name, old[1])], [chosen, *marks], drawn, show_progress="hidden", queue=False)  # fmt: skip
+    quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+    for event in (fold.expand, page.aside.change):
+        event(partial(_drawn, page), [chosen, *marks], drawn, **quiet)
+    chosen.change(lambda *given: [*_drawn(page, *given), None], [chosen, *marks], [*drawn, match], **quiet)
 
 
 def _begin(page: Page) -> dict[str, Any]:
@@ -81,8 +83,8 @@ def _wire(page: Page, parts: tuple[Any, ...], begin: dict[str, Any], shown: tupl
         event(lambda: _offered(page), [], [begin["names"], begin["data"]], **quiet)
     page.loads.append((lambda: [*_offered(page), _listed(page)], [], [begin["names"], begin["data"], chosen]))
     begin["go"].click(partial(_created, page), [begin[name] for name in ("names", "data", "count", "text")], [begin["said"], chosen], **quiet)  # fmt: skip
-    for event in (chosen.change, more.click, mark.change):
-        event(partial(_next, page), [chosen, outputs[0]], outputs, **quiet)
+    more.click(partial(_next, page), [chosen, outputs[0]], outputs, **quiet)
+    mark.change(partial(_grown, page), [chosen, outputs[0]], outputs, **quiet)
     for name, button in votes.items():
         button.click(partial(_vote, page, name), [chosen, outputs[0]], outputs, **quiet)
 
@@ -131,6 +133,16 @@ def _state(page: Page, name: str | None, old: str) -> list[Any]:
         return [gr.skip(), gr.skip()]
     text = hint(page.words("arena_answering", done=done, n=whole)) if live or done < whole else ""
     return [problem(page.words.pick(wrong), page.words.lang) if wrong else text, mark]
+
+
+def _drawn(page: Page, name: str | None, old: str, judged: str) -> list[Any]:
+    """How far the answers are, and what the judge made of them, where that changed."""
+    return [*_state(page, name, old), *_verdicts(page, name, judged)]
+
+
+def _grown(page: Page, name: str | None, match: Match | None) -> list[Any]:
+    """The first pair, once there is one. What is on screen stays: a vote, and who was who, must not vanish while answers come in."""
+    return _next(page, name) if match is None else [gr.skip()] * 8
 
 
 def _next(page: Page, name: str | None, match: Match | None = None) -> list[Any]:
