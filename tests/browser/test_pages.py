@@ -135,3 +135,10 @@ def test_open_folds_cost_nothing_while_nothing_happens(visit: Callable[..., Any]
     for fold in FOLDS[name]:
         page.click(f"#{fold} > button")
     assert cost.rest() < 2 * shut + 0.15
+
+
+def test_the_page_one_is_on_is_in_sight_on_a_phone(visit: Callable[..., Any]) -> None:
+    page = visit("/zh/#chat", width=390)
+    place = page.locator("#rail [data-go=chat]").bounding_box()
+    line = page.locator("#rail nav").bounding_box()
+    assert line["x"] <= place["x"] <= line["x"] + line["width"] - place["width"]

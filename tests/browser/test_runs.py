@@ -68,6 +68,8 @@ def test_a_run_is_paused_cancelled_and_taken_up_again(visit: Callable[..., Any],
     page.click("#pause-run")
     page.locator("#goon-run").wait_for()
     page.locator("#page-runs .note", has_text="Paused").wait_for()
+    for place in ("#page-runs h2 .pill.paused", "#jobs .pill.paused", "#run-list label.selected:has-text('paused')"):
+        page.locator(place).wait_for()
     seen = len(run.events()[0])
     page.wait_for_timeout(1200)
     assert len(run.events()[0]) == seen
