@@ -142,7 +142,10 @@ def test_a_finished_run_has_the_whole_report_and_can_be_scored_again(workspace: 
     assert sum(report["changes"].values()) == report["rows"] == len(evidence.rows_of(run.result))
     assert run.recipe.data.version == 1
     assert (run.result / "README.md").read_text(encoding="utf-8").startswith("---\nbase_model:")
-    assert evaluate_target(workspace, run.id, "few")["rows"] == 20
+    again = evaluate_target(workspace, run.id, "few")
+    assert (again["rows"], again["left_out"]) == (report["rows"], 20 - report["rows"]), (
+        "what it was trained on says nothing"
+    )
 
 
 @pytest.mark.slow

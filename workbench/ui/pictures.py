@@ -187,7 +187,12 @@ def _text(text: Any) -> dict[str, str]:
 
 def _told(picture: Picture, words: Words) -> str:
     text, tone = words.pick(picture["text"]), picture["tone"]
-    return {"good": notices.fine, "bad": lambda said: notices.problem(said, words.lang)}.get(tone, notices.hint)(text)
+    return {"good": notices.fine, "bad": _broken}.get(tone, notices.hint)(text)
+
+
+def _broken(text: str) -> str:
+    """What went wrong in a picture, as it should: no alert, for nothing of the page failed."""
+    return tag("div", f"<b aria-hidden='true'>✕</b>{esc(text)}", class_="note bad", role="status")
 
 
 def _strip(picture: Picture, words: Words) -> str:
