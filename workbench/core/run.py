@@ -11,7 +11,7 @@ import secrets
 import shutil
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,12 @@ GIVEN = "WORKBENCH_DEVICE"
 UNREADABLE = "?"
 """In lists, for what a recipe that cannot be read would have said."""
 ENDED = ("finished", "stopped", "failed", "lost")
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, stamp: tuple[int, int]) -> Recipe:
+    """Written once and frozen, so read once: lists of runs ask for every recipe again and again."""
+    return read(path)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,12 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe it was started with."""
-        return read(self.folder / "recipe.yaml")
+        path = self.folder / "recipe.yaml"
+        try:
+            found = path.stat()
+        except OSError:
+            return read(path)
+        return _read(path, (found.st_mtime_ns, found.st_size))
 
     @property
     def unreadable(self) -> UserError | None:

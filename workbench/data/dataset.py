@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -87,9 +88,15 @@ def find_sample(name: str) -> Dataset | None:
     folder = sample_folder(name)
     if folder is None:
         return None
-    table = _sample_table(folder, _stamp(folder))
+    return Dataset(name, 1, folder, copy.deepcopy(_sample_meta(folder, _stamp(folder))))
+
+
+@lru_cache(maxsize=16)
+def _sample_meta(folder: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
+    """Kept while its files stay as they are: lists of datasets ask for every sample each time."""
+    table = _sample_table(folder, stamp)
     guessed = guess(table)
-    meta = {
+    return {
         "rows": len(table.rows),
         "columns": table.columns,
         "task": guessed.task,
@@ -99,7 +106,6 @@ def find_sample(name: str) -> Dataset | None:
         "sha256": store.digest(table.columns, table.rows),
         "steps": [],
     }
-    return Dataset(name, 1, folder, meta)
 
 
 def _stamp(folder: Path) -> tuple[int, ...]:

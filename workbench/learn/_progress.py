@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from workbench.core.files import safe_name
 from workbench.core.lab import LABS, Lab, Trace
 from workbench.core.workspace import Workspace
+from workbench.learn._seen import looked_once
 
 UNTOUCHED, TOUCHED, DONE = "untouched", "touched", "done"
 MARKS = {UNTOUCHED: "○", TOUCHED: "◐", DONE: "✓"}
@@ -75,4 +76,5 @@ def of(workspace: Workspace, lab: Lab, events: list[dict[str, Any]]) -> Progress
 def all_of(workspace: Workspace) -> dict[str, Progress]:
     """Of every lab."""
     events = told(workspace)
-    return {lab.kind: of(workspace, lab, events.get(lab.kind, [])) for lab in LABS.all()}
+    with looked_once(workspace):
+        return {lab.kind: of(workspace, lab, events.get(lab.kind, [])) for lab in LABS.all()}
