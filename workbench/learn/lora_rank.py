@@ -183,7 +183,7 @@ class LoraRank(Lab):
         values = spectrum(change)
         most = float(values[0])
         if not most:
-            raise UserError(f"{name} did not change at all; choose another matrix.", f"{name} 完全没有改变；请换一个矩阵。", field="place")  # fmt: skip
+            raise UserError(f"{name.en} did not change at all; choose another matrix.", f"{name.zh} 完全没有改变；请换一个矩阵。", field="place")  # fmt: skip
         rank = min(knobs.rank, len(values))
         kept, error = energy(values), float((rebuilt(change, rank) - change).norm() / change.norm())
         shown = min(len(values), 64)
@@ -193,7 +193,7 @@ class LoraRank(Lab):
         number = Text("number of the direction", "方向的序号")
         return [
             _said(rank, float(kept[rank - 1]), error),
-            lines(Text(f"Singular values of ΔW: {name}", f"ΔW 的奇异值：{name}"), sizes, number, Text("size (log)", "大小（对数）"), log="y", marks=mark),
+            lines(Text(f"Singular values of ΔW: {name.en}", f"ΔW 的奇异值：{name.zh}"), sizes, number, Text("size (log)", "大小（对数）"), log="y", marks=mark),
             lines(Text("Energy in the first r directions", "前 r 个方向的能量"), shares, Text("r", "r"), Text("share", "占比"), marks=mark),
             _told(change, kept, rank),
         ]  # fmt: skip
@@ -215,15 +215,17 @@ def _changed(run: Run) -> bool:
     return run.recipe.method.kind in {"lora", "qlora", "full"}
 
 
-def _chosen(knobs: Any, workspace: Workspace) -> tuple[str, Any]:
+def _chosen(knobs: Any, workspace: Workspace) -> tuple[Text, Any]:
     newest = run_that(workspace, _changed) if knobs.origin == NEWEST else None
     if knobs.origin == RANDOM or (knobs.origin == NEWEST and newest is None):
-        return f"random, rank {knobs.planted}", planted(knobs.planted)
+        named = Text(f"made at random, rank {knobs.planted}", f"随机生成，秩 {knobs.planted}")
+        return named, planted(knobs.planted)
     found = list(changes(workspace, newest or find_run(workspace, knobs.origin)))
     if not found:
         raise UserError("This run changed no matrix; choose another.", "这个任务没有改变任何矩阵；请另选一个。", field="origin")  # fmt: skip
     name, read = found[min(knobs.place, len(found)) - 1]
-    return f"{name} ({min(knobs.place, len(found))}/{len(found)})", read()
+    shown = f"{name} ({min(knobs.place, len(found))}/{len(found)})"
+    return Text(shown, shown), read()
 
 
 def _said(rank: int, share: float, error: float) -> Picture:
