@@ -121,6 +121,9 @@ def test_rows_are_searched_filtered_and_split(
     page.locator("#look-map .js-plotly-plot").wait_for()
     page.locator("#look-cost", has_text="of 150 rows are cut").wait_for()
     page.locator("#look-report").wait_for(state="visible")
+    page.wait_for_function(
+        "(plot => plot.wbData && plot.wbData === plot.data)(document.querySelector('#look-map .js-plotly-plot'))"
+    )  # somebody listens to the points
     page.evaluate(
         "document.querySelector('#look-map .js-plotly-plot').emit('plotly_click', {points: [{customdata: 77}]})"
     )

@@ -91,7 +91,7 @@ async def streamed(service: Service, request: ChatRequest, ask: Ask) -> AsyncIte
                 if piece.text or piece.tokens or piece.reason:
                     yield event(form.chunk(piece))
                 elif piece.place:
-                    yield f": place {piece.place} {service.engine.away}\n\n"
+                    yield f": place {piece.place} {service.engine.wanted_away}\n\n"
         if request.usage:
             yield event({**form.facts, "choices": [], "usage": usage(ask, count)})
         yield "data: [DONE]\n\n"

@@ -37,7 +37,8 @@ class Engine(threading.Thread):
         self.generated = 0
         self.away = ""
         """Why the models are not here, if they are not."""
-        self._wanted_away = ""
+        self.wanted_away = ""
+        """Why they are to go; `away` follows after the step at hand."""
         self._waiting: deque[Ask | Job] = deque()
         self._reading: tuple[Reading, list[Ask]] | None = None
         self._tables: dict[str, Table] = {}
@@ -72,7 +73,7 @@ class Engine(threading.Thread):
     def go_away(self, why: str) -> None:
         """Give the device up as soon as possible; "": it is free again."""
         with self._bell:
-            self._wanted_away = why
+            self.wanted_away = why
             self._bell.notify()
 
     def end(self) -> None:
@@ -98,7 +99,7 @@ class Engine(threading.Thread):
     def _next(self) -> bool:
         """Wait until there is something to do; False at the end."""
         with self._bell:
-            while not self._ended and self.away == self._wanted_away and not self._busy():
+            while not self._ended and self.away == self.wanted_away and not self._busy():
                 self._bell.wait()
             return not self._ended
 
@@ -107,7 +108,7 @@ class Engine(threading.Thread):
 
     def _turn(self) -> None:
         """Something for everybody: take in, read a piece of a prompt, one token per row."""
-        if self.away != self._wanted_away:
+        if self.away != self.wanted_away:
             self._leave_or_return()
             return
         self._take_in()
@@ -117,7 +118,7 @@ class Engine(threading.Thread):
             self._step(self._tables[group], group)
 
     def _leave_or_return(self) -> None:
-        self.away = self._wanted_away
+        self.away = self.wanted_away
         if self.away:
             with self._bell:
                 self._waiting.extendleft(reversed(list(self._in_hand())))
@@ -165,7 +166,7 @@ class Engine(threading.Thread):
         try:
             ask.voice = self.holder.voice(ask.part, self._keys())
             if not self.holder.batches:
-                if answer_alone(self.holder.ready(ask.voice), ask, self._heard_alone, lambda: bool(self._wanted_away)):
+                if answer_alone(self.holder.ready(ask.voice), ask, self._heard_alone, lambda: bool(self.wanted_away)):
                     return False
                 self._end(ask)
             elif ask.voice.virtual:

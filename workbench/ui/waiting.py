@@ -33,8 +33,9 @@ def build(page: Page) -> None:
             hours = [gr.Textbox(NIGHT[place], label=words(f"queue_{name}"), max_length=5, elem_id=f"queue-{name}", interactive=True) for place, name in enumerate(("from", "to"))]  # fmt: skip
         keep = gr.Button(words("queue_keep"), elem_id="queue-keep")
         said = gr.HTML(padding=False, elem_id="queue-said")
-    page.view(lambda: _shown(page), [], [waiting, when, *hours])
-    page.mark.change(lambda: _shown(page)[0], [], [waiting], queue=False, show_progress="hidden")
+    page.view(lambda: _listed(page), [], [waiting])
+    page.loads.append((lambda: _arranged(page), [], [when, *hours]))  # once only: what is typed there is not overwritten
+    page.mark.change(lambda: _listed(page), [], [waiting], queue=False, show_progress="hidden")
     for name, button in buttons.items():
         button.click(
             partial(_act, page, ACTS[name]),
@@ -46,19 +47,18 @@ def build(page: Page) -> None:
     keep.click(lambda *given: _arrange(page, *given), [when, *hours, page.pulse], [said, page.pulse], queue=False)
 
 
-def _shown(page: Page) -> list[Any]:
-    words, known = page.words, queue.read(page.workspace)
-    runs = queue.queued(page.workspace)
+def _listed(page: Page) -> Any:
+    words, runs = page.words, queue.queued(page.workspace)
     choices = [
         (f"{number}. {run.id} · {words('queue_why_' + queue.reason(page.workspace, run))}", run.id)
         for number, run in enumerate(runs, 1)
     ]
-    when = "held" if known.held else "hours" if known.hours else "open"
-    return [
-        gr.update(choices=choices, label=words("queue_list" if runs else "queue_empty")),
-        when,
-        *(known.hours or NIGHT),
-    ]
+    return gr.update(choices=choices, label=words("queue_list" if runs else "queue_empty"))
+
+
+def _arranged(page: Page) -> list[Any]:
+    known = queue.read(page.workspace)
+    return ["held" if known.held else "hours" if known.hours else "open", *(known.hours or NIGHT)]
 
 
 ACTS: dict[str, Callable[[Any, str], Any]] = {
@@ -76,8 +76,8 @@ def _act(page: Page, act: Callable[[Any, str], Any], run: str | None, pulse: flo
         act(page.workspace, run)
         supervisor.launch_next(page.workspace)
     except UserError as error:
-        return [problem(error, page.words.lang), _shown(page)[0], pulse + 1]
-    return ["", _shown(page)[0], pulse + 1]
+        return [problem(error, page.words.lang), _listed(page), pulse + 1]
+    return ["", _listed(page), pulse + 1]
 
 
 def _arrange(page: Page, when: str, begin: str, end: str, pulse: float) -> list[Any]:
