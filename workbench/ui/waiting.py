@@ -34,7 +34,9 @@ def build(page: Page) -> None:
         keep = gr.Button(words("queue_keep"), elem_id="queue-keep")
         said = gr.HTML(padding=False, elem_id="queue-said")
     page.view(lambda: _listed(page), [], [waiting])
-    page.loads.append((lambda: _arranged(page), [], [when, *hours]))  # once only: what is typed there is not overwritten
+    page.loads.append(
+        (lambda: _arranged(page), [], [when, *hours])
+    )  # once only: what is typed there is not overwritten
     page.mark.change(lambda: _listed(page), [], [waiting], queue=False, show_progress="hidden")
     for name, button in buttons.items():
         button.click(
