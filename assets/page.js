@@ -57,6 +57,24 @@
   setInterval(() => { dots(); ask(); }, 1000);
   document.addEventListener("visibilitychange", ask);
   window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
+  // Gradio shows a lab an instant before it listens to it. What is pressed in between waits, and is pressed again.
+  let awake = "";
+  const asleep = () => { const lab = document.querySelector("#lab h2[data-shown]"); return Boolean(lab) && lab.dataset.shown !== awake; };
+  window.wbAwake = (kind) => { awake = kind; dots(); };
+  document.addEventListener("click", (event) => {
+    const lab = event.target.closest?.("#lab");
+    if (!lab || event.target.closest("a") || !asleep()) return;
+    event.preventDefault(); event.stopPropagation();
+    lab.classList.add("waking");
+    let tries = 80; // should it never be heard of: press all the same
+    const again = () => {
+      if (asleep() && tries--) { setTimeout(again, 100); return; }
+      lab.classList.remove("waking");
+      if (tries < 0) awake = document.querySelector("#lab h2[data-shown]")?.dataset.shown ?? "";
+      if (event.target.isConnected) event.target.click();
+    };
+    again();
+  }, true);
   window.wbLab = (kind, names, given) => { // what is open, and its settings, in the address: a link to a lab
     const old = new URLSearchParams(location.search), now = new URLSearchParams({ lab: kind });
     names.forEach((name, place) => now.set(name, given[place]));

@@ -174,7 +174,7 @@ function settings() {
   const system = make("label", words.system); system.append(fields.system); system.id = "chat-system";
   KNOBS.forEach(([name, low, high, step, usual]) => { const field = number(low, high, step); field.value = seen.how[name] ?? usual; fields[name] = field; grid.append(row(words[name], field, name)); });
   fields.seed = number(undefined, undefined, 1); fields.seed.placeholder = words.seed_any; fields.seed.value = seen.how.seed ?? ""; grid.append(row(words.seed, fields.seed, "seed"));
-  fields.stop = make("input"); fields.stop.type = "text"; fields.stop.value = (seen.how.stop ?? []).join(" | "); fields.stop.addEventListener("change", () => keep()); grid.append(row(words.stops, fields.stop, "stop"));
+  fields.stop = make("input"); fields.stop.type = "text"; fields.stop.value = (seen.how.stop ?? []).join(" | "); fields.stop.addEventListener("change", () => keep()); grid.append(row(words.stops, fields.stop, "stops"));
   const tick = make("input"), likely = make("label"); tick.type = "checkbox"; tick.checked = marks; likely.id = "chat-likely"; likely.title = words.likely_help;
   tick.addEventListener("change", () => { marks = tick.checked; localStorage.setItem("wb-likely", marks ? "1" : "0"); root.classList.toggle("likely", marks); });
   likely.append(tick, words.likely);

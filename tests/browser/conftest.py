@@ -100,6 +100,12 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 
 @pytest.fixture(scope="session")
+def workbench_at() -> type[Workbench]:
+    """To start another on a workspace of its own."""
+    return Workbench
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 

@@ -93,11 +93,12 @@ def _losses(figure: go.Figure, view: RunView, look: tuple[str, str], words: Word
 
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str, words: Words) -> go.Figure:
-    """Rows: the true label; columns: what the model said. One hue from 0; the number in every cell."""
+    """Rows: the true label; columns: what the model said. One hue from 0; the number in every cell,
+    on a pale tint at least, or it could not be read on a dark page."""
     figure = canvas(320, title={"text": title, "font": {"size": 14}, "x": 0})
     shown = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
     figure.add_heatmap(
-        z=matrix, x=shown, y=shown, colorscale=[[0, "rgba(15,117,101,.04)"], [1, PINE]], showscale=False,
+        z=matrix, x=shown, y=shown, colorscale=[[0, "#e6efec"], [1, PINE]], showscale=False,
         texttemplate="%{z}" if len(labels) <= 12 else None, zmin=0,
     )  # fmt: skip
     figure.update_xaxes(title=words("model_said"), type="category")

@@ -60,7 +60,7 @@ class Bench:
             far(page.workspace).warm()
         known = _progress.of(page.workspace, lab, _progress.told(page.workspace).get(lab.kind, []))
         with gr.Column(elem_id="lab", elem_classes="plain"):
-            gr.HTML(f"<h2>{esc(lab.stop)} {esc(words.say(lab.label))}</h2>", padding=False)
+            gr.HTML(tag("h2", f"{esc(lab.stop)} {esc(words.say(lab.label))}", data_shown=lab.kind), padding=False)
             with gr.Row(elem_classes="two"):
                 with gr.Column(scale=2, min_width=320):
                     gr.HTML(
@@ -148,6 +148,7 @@ class Bench:
         return [above, *plots, gr.HTML("", padding=False, elem_id="lab-below")]
 
     def _wire(self, guess: Any, told: list[Any], broken: Any, seen: list[Any]) -> None:
+        self._awake(guess)
         loud: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": seen[:1], "concurrency_limit": 4}
         everything = [*seen, self.road]
         guess.input(self._guessed, [guess], told, **QUIET).then(self._touched, self.fields, everything, **loud)
@@ -162,6 +163,14 @@ class Bench:
         ).then(None, self.fields, None, js=self._address())  # fmt: skip
         if broken is not None:
             broken.click(self._broken, None, self.fields, **QUIET).then(self._touched, self.fields, everything, **loud)
+
+    def _awake(self, guess: Any) -> None:
+        """Gradio shows a lab before it listens to it: only what it hears tells the page that it does (assets/page.js). What was chosen in
+        the lab before would stay chosen in one without a guess, too."""
+        once, known = gr.Timer(0.05), guess.value
+        once.tick(lambda: [gr.Timer(active=False), gr.update(value=known)], None, [once, guess], **QUIET).then(
+            None, None, None, js=f"() => wbAwake('{self.lab.kind}')"
+        )
 
     def _address(self) -> str:
         """Keeps the settings in the page's address, so that a lab can be shared by its link."""

@@ -23,7 +23,7 @@ def build(page: Page, name: str) -> tuple[Any, Any, Any]:
     with gr.Row(elem_classes="two"):
         which = gr.Radio([], label=words("rows_which"), elem_id=f"{name}-which", scale=3, interactive=True)
         find = gr.Textbox("", label=words("rows_find"), elem_id=f"{name}-find", scale=1, max_lines=1)
-    return which, find, gr.HTML(padding=False, elem_id=f"{name}-rows")
+    return which, find, gr.HTML(padding=False, elem_id=f"{name}-rows-table")
 
 
 def choices(words: Words, rows: Sequence[Told]) -> Any:

@@ -31,7 +31,7 @@ def build(page: Page) -> None:
     with gr.Column(visible=False, elem_classes="plain") as board:
         gr.HTML(
             html_template=talk.surface(words), js_on_load=(ASSETS / "talk.js").read_text(encoding="utf-8"),
-            server_functions=[talk.server(page.workspace, words.lang)], elem_id="talk", padding=False,
+            server_functions=[talk.server(page.workspace, words.lang)], elem_id="chat-board", padding=False,
         )  # fmt: skip
         train = _train(page)
     probe = _probe(page)
