@@ -67,7 +67,7 @@ class Bench:
                         "".join(tag("p", esc(words.say(text))) for text in lab.idea), padding=False, elem_classes="idea"
                     )
                     guess = gr.Radio(
-                        [(words.say(each.text), place) for place, each in enumerate(lab.guess.choices)], value=known.guess,
+                        [(words.say(each.text), self._named(place)) for place, each in enumerate(lab.guess.choices)], value=self._named(known.guess),
                         label=words.say(lab.guess.ask), info=words("lab_guess"), interactive=True, elem_id="lab-guess",
                     )  # fmt: skip
                     why = gr.HTML(self._why(known.guess), padding=False, elem_id="lab-why")
@@ -148,7 +148,7 @@ class Bench:
         return [above, *plots, gr.HTML("", padding=False, elem_id="lab-below")]
 
     def _wire(self, guess: Any, told: list[Any], broken: Any, seen: list[Any]) -> None:
-        self._awake(guess)
+        self._awake()
         loud: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": seen[:1], "concurrency_limit": 4}
         everything = [*seen, self.road]
         guess.input(self._guessed, [guess], told, **QUIET).then(self._touched, self.fields, everything, **loud)
@@ -164,19 +164,23 @@ class Bench:
         if broken is not None:
             broken.click(self._broken, None, self.fields, **QUIET).then(self._touched, self.fields, everything, **loud)
 
-    def _awake(self, guess: Any) -> None:
-        """Gradio shows a lab before it listens to it: only what it hears tells the page that it does (assets/page.js). What was chosen in
-        the lab before would stay chosen in one without a guess, too."""
-        once, known = gr.Timer(0.05), guess.value
-        once.tick(lambda: [gr.Timer(active=False), gr.update(value=known)], None, [once, guess], **QUIET).then(
-            None, None, None, js=f"() => wbAwake('{self.lab.kind}')"
+    def _awake(self) -> None:
+        """Gradio shows a lab before it listens to it: only what it hears tells the page that it does (assets/page.js)."""
+        once = gr.Timer(0.05)
+        once.tick(None, None, None, js=f"() => wbAwake('{self.lab.kind}')").then(
+            lambda: gr.Timer(active=False), None, [once], **QUIET
         )
+
+    def _named(self, place: int | None) -> str | None:
+        """A choice of this lab alone: Gradio would keep what was chosen in the lab before, where it is a choice here too."""
+        return None if place is None else f"{self.lab.kind} {place}"
 
     def _address(self) -> str:
         """Keeps the settings in the page's address, so that a lab can be shared by its link."""
         return f"(...given) => wbLab('{self.lab.kind}', {self.names!r}, given)"
 
-    def _guessed(self, choice: int | None) -> list[Any]:
+    def _guessed(self, named: str | None) -> list[Any]:
+        choice = None if named is None else int(named.split()[-1])
         _progress.tell(self.page.workspace, self.lab, "guess", choice=choice)
         return [self._why(choice), gr.update(visible=True)]
 
