@@ -31,7 +31,7 @@ LONG = {"training__max_steps": 100_000, "evaluation__baseline": False}
 REPORT = {
     "task", "main_metric", "rows", "before", "after", "baseline", "confusion", "per_class", "examples", "verdict", "seconds",
     "peak_memory_mb", "tokens_per_second", "trainable", "total", "interval",
-    "intervals", "test", "tests", "outcome", "signatures", "beside", "changes", "reliability", "overlap", "probe",
+    "intervals", "test", "tests", "outcome", "signatures", "beside", "changes", "reliability", "overlap", "probe", "alone",
 }  # fmt: skip
 
 
@@ -137,6 +137,7 @@ def test_a_finished_run_has_the_whole_report_and_can_be_scored_again(workspace: 
     assert report
     assert set(report) == REPORT
     assert report["verdict"]["zh"]
+    assert report["alone"] == {"rows": report["rows"], "flipped": 0}
     assert [key for key, value in report.items() if value is None] == ["probe"]  # a classifier has no next token
     assert [row["id"] for row in evidence.rows_of(run.result)] == list(dict.fromkeys(row["id"] for row in evidence.rows_of(run.result)))  # fmt: skip
     assert sum(report["changes"].values()) == report["rows"] == len(evidence.rows_of(run.result))

@@ -30,6 +30,7 @@ WORDS = {
     "text": Text("Text", "文本"), "wanted": Text("wanted", "期望"), "state": Text("What became of it", "变化"), "samples": Text("Answers side by side", "回答并排对比"),
     "recipe": Text("Recipe", "配方"), "test": Text("Test", "检验"), "held": Text("held-out rows", "行留出数据"),
     "leak": Text("held-out rows are also trained on: the figures are too good", "行留出数据也出现在训练数据里：分数偏高"),
+    "alone": Text("rows are answered otherwise alone than in a batch: the figures are partly the batch size's", "行逐条询问与成批询问时回答不同：分数部分取决于批大小"),
     "fixed": Text("wrong → right", "错 → 对"), "broken": Text("right → wrong", "对 → 错"), "right": Text("right both times", "两次都对"),
     "wrong": Text("wrong both times", "两次都错"), "up": Text("better", "变好"), "down": Text("worse", "变差"), "even": Text("unchanged", "不变"),
 }  # fmt: skip
@@ -89,6 +90,9 @@ def _warnings(report: dict[str, Any], lang: Lang) -> str:
     made, trained = "", (report.get("overlap") or {}).get("trained")
     if trained:
         made += f'<p class="bad">{trained} {_say("leak", lang)}</p>'
+    alone = report.get("alone") or {}
+    if alone.get("flipped", 0) > 1:
+        made += f'<p class="bad">{alone["flipped"]} / {alone["rows"]} {_say("alone", lang)}</p>'
     if report.get("probe"):
         made += f"<p>{_esc(report['probe']['verdict'][lang])}</p>"
     return made

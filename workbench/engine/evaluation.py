@@ -63,9 +63,10 @@ class Judge:
         """Greedy answers to prompts of token ids: what follows them, or what an encoder-decoder makes of them."""
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         found = [""] * len(prompts)
-        for start in range(0, len(order), GENERATED):
+        size = min(GENERATED, self.batch_size)
+        for start in range(0, len(order), size):
             self.tick(start, len(order))
-            picked = order[start : start + GENERATED]
+            picked = order[start : start + size]
             for index, text in zip(picked, self._generate([prompts[i] for i in picked]), strict=True):
                 found[index] = text
         return found
@@ -108,3 +109,13 @@ class Judge:
             yield
         finally:
             self.model.train(was)
+
+
+def asking(session: Any) -> Judge:
+    """A session's model, asked as its recipe says."""
+    recipe = session.recipe
+    told, size = recipe.evaluation, max(8, recipe.training.per_device_train_batch_size)
+    return Judge(
+        session.model, session.tokenizer, recipe.task, session.device, size, told.samples, told.generated,
+        told.max_new_tokens, session.stage.progress,
+    )  # fmt: skip

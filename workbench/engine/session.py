@@ -190,15 +190,11 @@ def shown(row: dict[str, Any], tokenizer: Any) -> list[list[Any]]:
 def judge(session: Session) -> Any:
     """What the model says of the held-out rows now."""
     from workbench.engine import probe
-    from workbench.engine.evaluation import Judge
+    from workbench.engine.evaluation import asking
 
     session.stage.phase("evaluate")
-    evaluation, size = session.recipe.evaluation, max(8, session.recipe.training.per_device_train_batch_size)
-    asked = Judge(
-        session.model, session.tokenizer, session.recipe.task, session.device, size, evaluation.samples,
-        evaluation.generated, evaluation.max_new_tokens, session.stage.progress,
-    )  # fmt: skip
-    session.probes.append(probe.read(asked) if evaluation.probe else None)
+    asked = asking(session)
+    session.probes.append(probe.read(asked) if session.recipe.evaluation.probe else None)
     return session.task.predict(session.material.heldout, asked)
 
 
@@ -283,12 +279,16 @@ def told_at_last(run: Run, report: dict[str, Any]) -> None:
 
 def finish(session: Session, before: Any) -> None:
     """Save first, so that nothing learned is lost; then score, report and the model card."""
+    from workbench.engine import onebyone
+    from workbench.engine.evaluation import asking
     from workbench.engine.report import build
     from workbench.engine.room import patiently
     from workbench.engine.saving import save
 
     save(session)
-    report = build(session, before, judge(session), session.training)
+    after = judge(session)
+    report = build(session, before, after, session.training)
+    report["alone"] = onebyone.asked_again(session.task, session.material.heldout, after, asking(session))
     patiently(session.stage, session.run.folder, 0, lambda: told_at_last(session.run, report), lambda: None)
     for best in session.run.checkpoints.glob("best-*"):
         best.unlink()

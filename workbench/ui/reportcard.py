@@ -153,6 +153,9 @@ def _banners(page: Page, report: dict[str, Any]) -> str:
         notes.append(problem(words("card_leak", trained=overlap["trained"], rows=rows), words.lang))
     if overlap.get("repeated"):
         notes.append(hint(words("card_repeated", repeated=overlap["repeated"], rows=rows)))
+    alone = report.get("alone") or {}
+    if alone.get("flipped", 0) > 1:
+        notes.append(problem(words("card_alone", n=alone["flipped"], rows=alone["rows"]), words.lang))
     if beside and beside.get("outcome") != "better":
         notes.append(problem(words("card_not_better", name=words(f"baseline_{beside['name']}")), words.lang))
     if probe:
