@@ -6,6 +6,8 @@ import locale
 import os
 from typing import Literal, NamedTuple
 
+from workbench.core.plural import agreed
+
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
 
@@ -18,11 +20,11 @@ class Text(NamedTuple):
 
     def say(self, lang: Lang) -> str:
         """The sentence in `lang`."""
-        return self.zh if lang == "zh" else self.en
+        return self.zh if lang == "zh" else agreed(self.en)
 
     def fill(self, **values: object) -> Text:
         """Both languages with `{name}` placeholders filled in."""
-        return Text(self.en.format(**values), self.zh.format(**values))
+        return Text(agreed(self.en.format(**values)), self.zh.format(**values))
 
 
 def terminal_lang() -> Lang:

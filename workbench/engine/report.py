@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.core.metric import METRICS
 from workbench.core.task import Row, Task
+from workbench.core.text import LANGS
 from workbench.engine import evidence, probe
 from workbench.engine.hardware import peak_memory_mb
 from workbench.engine.interval import reach, units_of
@@ -46,7 +47,7 @@ def build(session: Any, before: Any, after: Any, facts: dict[str, Any]) -> dict[
         "examples": evidence.ordered(told)[: evidence.EXAMPLES],
         **task.details(rows, before, after),
         "overlap": overlap(task, train, rows), "probe": probe.verdict(session.probes[0], session.probes[-1]),
-        "verdict": {"en": words.en, "zh": words.zh},
+        "verdict": {lang: words.say(lang) for lang in LANGS},
         "seconds": session.stage.seconds, "peak_memory_mb": peak_memory_mb(session.device),
         "tokens_per_second": facts.get("tokens_per_second"), "trainable": facts.get("trainable"), "total": facts.get("total"),
     }  # fmt: skip

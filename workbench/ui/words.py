@@ -7,6 +7,7 @@ from functools import cache
 import yaml
 
 from workbench import ASSETS
+from workbench.core.plural import agreed
 from workbench.core.text import Lang, Text
 
 
@@ -25,7 +26,10 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         text = catalogue()[key].say(self.lang)
-        return text.format(**values) if values else text
+        if not values:
+            return text
+        filled = text.format(**values)
+        return filled if self.lang == "zh" else agreed(filled)
 
     def say(self, text: Text) -> str:
         """A Text in this language."""
@@ -33,4 +37,5 @@ class Words:
 
     def pick(self, both: object) -> str:
         """The right side of an {"en", "zh"} mapping, as events and reports carry them."""
-        return str(both.get(self.lang) or both.get("en") or "") if isinstance(both, dict) else str(both or "")
+        said = str(both.get(self.lang) or both.get("en") or "") if isinstance(both, dict) else str(both or "")
+        return said if self.lang == "zh" else agreed(said)
