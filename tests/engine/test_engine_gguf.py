@@ -171,3 +171,22 @@ def test_an_ollama_template_is_written_only_where_it_says_the_same() -> None:
     said = ollama.modelfile("m.gguf", plain, ["</s>"])
     assert 'TEMPLATE "' not in said
     assert "# 没有 TEMPLATE" in said
+
+
+def test_a_template_that_trims_is_written_and_the_difference_is_said() -> None:
+    plain = wordmodels.tokenizer("gpt-2")
+    assert "cuts spaces" not in ollama.modelfile("m.gguf", plain, [])
+    assert ollama.rendered(str(ollama.proven(plain)), ollama.SPACIOUS) == ollama._said(plain, ollama.SPACIOUS)
+    plain.chat_template = wordmodels.TURNS.replace("{{ m['content'] }}", "{{ m['content'] | trim }}")
+    said = ollama.modelfile("m.gguf", plain, ["</s>"])
+    assert 'TEMPLATE "' in said
+    assert "cuts spaces and line breaks around a message" in said
+    assert "首尾的空白和换行" in said
+
+
+def test_a_template_that_trims_only_some_is_refused() -> None:
+    plain = wordmodels.tokenizer("gpt-2")
+    plain.chat_template = wordmodels.TURNS.replace(
+        "{{ m['content'] }}", "{{ m['content'] | trim if m['role'] == 'system' else m['content'] }}"
+    )
+    assert ollama.proven(plain) is None

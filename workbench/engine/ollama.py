@@ -12,11 +12,14 @@ from typing import Any
 
 ROLES = ("system", "user", "assistant")
 MARK = "\u241f{}\u241f"
+SPACED = "\n  spaced out \n\n"
 TALKS: tuple[tuple[str, ...], ...] = (
     ("user",), ("user", "assistant", "user"), ("system", "user"), ("system", "user", "assistant", "user"),
     ("user", "assistant", "user", "assistant", "user"),
 )  # fmt: skip
 CONTENTS = ("Hello, {}!", "1 + 1 = 2\nand {{more}}", "你好，世界。", "def f(x):\n    return x", "It's “fine”.")
+SPACIOUS = [{"role": role, "content": SPACED} for role in (*ROLES, "user")]
+"""Tried as well, where the model's own template leaves blanks around a message as they are."""
 Shape = tuple[str, dict[str, tuple[str, str]], str]
 """What stands at the start, before and after each role's words, and where an answer begins."""
 
@@ -29,9 +32,11 @@ def modelfile(name: str, tokenizer: Any, stops: Sequence[str]) -> str:
     if template is None:
         lines += ["# No TEMPLATE: this model's chat template could not be written in Ollama's form letter by letter.",
                   "# 没有 TEMPLATE：该模型的对话模板无法逐字写成 Ollama 的形式。"]  # fmt: skip
-    else:
-        lines.append(f'TEMPLATE """{template}"""')
-    return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n"
+    if trims(tokenizer):
+        lines += ["# The model's own template cuts spaces and line breaks around a message; Ollama's form cannot: send messages without them.",
+                  "# 模型自己的模板会去掉消息首尾的空白和换行，Ollama 的形式做不到：请发送首尾没有空白的消息。"]  # fmt: skip
+    return "\n".join([*lines, f'TEMPLATE """{template}"""']) + "\n"
 
 
 def _quoted(text: str) -> str:
@@ -48,7 +53,17 @@ def proven(tokenizer: Any) -> str | None:
     template = written(shape)
     if '"""' in template:
         return None
-    return template if all(rendered(template, talk) == _said(tokenizer, talk) for talk in conversations()) else None
+    tried = [*conversations(), *([] if trims(tokenizer) else [SPACIOUS])]
+    return template if all(rendered(template, talk) == _said(tokenizer, talk) for talk in tried) else None
+
+
+def trims(tokenizer: Any) -> bool:
+    """Whether the template cuts what is blank around a message (`| trim`). Ollama's Go has no word for that."""
+    bare, spaced = ([{"role": "user", "content": text}] for text in (SPACED.strip(), SPACED))
+    try:
+        return bool(tokenizer.chat_template) and _said(tokenizer, bare) == _said(tokenizer, spaced)
+    except Exception:  # a template may refuse anything
+        return False
 
 
 def conversations() -> list[list[dict[str, str]]]:
