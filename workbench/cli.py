@@ -81,6 +81,15 @@ def _serve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--slots", type=int, help="answers at once (16)")
     verb.add_argument("--queue", type=int, help="requests in hand at most; one more is told: busy (256)")
     verb.add_argument("--room", type=float, help="MB for results beside the base model (half of what is free)")
+    verb.add_argument(
+        "--engine",
+        choices=["own", "vllm"],
+        default="own",
+        help="vllm: an extra for GPUs (pip install 'finetune-workbench[vllm]')",
+    )
+    verb.add_argument(
+        "--print", action="store_true", dest="shown", help="with --engine vllm: print the command, start nothing"
+    )
 
 
 def _ui(verb: argparse.ArgumentParser) -> None:

@@ -170,6 +170,8 @@ def target(workspace: Workspace, name: str) -> Run | str:
 
 def serve(workspace: Workspace, arguments: Arguments) -> int:
     """Serve in the foreground until interrupted; off loopback with the key in WORKBENCH_SERVE_KEY."""
+    if arguments.engine == "vllm":
+        return _vllm(workspace, arguments)
     kind = "--run" if _is_run(workspace, arguments.target) else "--model"
     name = run.find(workspace, arguments.target).id if kind == "--run" else arguments.target
     state = workspace.root / "serve" / f"foreground-{os.getpid()}.json"
@@ -180,6 +182,23 @@ def serve(workspace: Workspace, arguments: Arguments) -> int:
         if getattr(arguments, option) is not None:
             command += [f"--{option}", str(getattr(arguments, option))]
     os.execv(sys.executable, command)
+
+
+def _vllm(workspace: Workspace, arguments: Arguments) -> int:
+    """The same models by the same names, by vLLM."""
+    from workbench.serve import vllm
+    from workbench.serve.service import LOOPBACK
+
+    key = os.environ.get("WORKBENCH_SERVE_KEY", "")
+    if arguments.queue is not None or arguments.room is not None:
+        raise UserError("--queue and --room are the built-in engine's; leave them away with --engine vllm.", "--queue 和 --room 只用于自带引擎；使用 --engine vllm 时请去掉。", field="--engine")  # fmt: skip
+    if arguments.host not in LOOPBACK and not key:
+        raise UserError("Any other host than loopback needs a key in WORKBENCH_SERVE_KEY.", "监听非本机地址时，必须在 WORKBENCH_SERVE_KEY 中设置密钥。", field="--host")  # fmt: skip
+    told = vllm.command(workspace, target(workspace, arguments.target), vars(arguments))
+    if not arguments.shown:
+        vllm.start(told, key)
+    print(vllm.shown(told))
+    return 0
 
 
 def listing(workspace: Workspace, arguments: Arguments) -> int:
