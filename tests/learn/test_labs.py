@@ -12,6 +12,7 @@ from workbench.core.knob import knobs
 from workbench.core.lab import LABS, STOPS, Lab
 from workbench.core.picture import FIGURES, Picture
 from workbench.core.recipe import parse, put
+from workbench.core.run import create
 from workbench.core.text import LANGS, Text
 from workbench.core.workspace import Workspace
 from workbench.learn import _progress
@@ -80,6 +81,27 @@ def test_nothing_is_ticked_in_an_empty_workspace(kind: str, workspace: Workspace
     lab = LABS.get(kind)
     assert lab.done(workspace) is None
     assert _progress.of(workspace, lab, []).status == _progress.UNTOUCHED
+
+
+CHOSEN = {
+    "tensors": ("sentiment-en", "training.per_device_train_batch_size"), "tokenizer": ("sentiment-zh", "task.max_length"),
+    "gradient-descent": ("sentiment-zh", "training.learning_rate"), "matrix-product": ("sentiment-en", "method.rank"),
+    "lora-rank": ("persona", "method.rank"), "multi-head": ("persona", "method.target_modules"), "data-loader": ("persona", "training.padding_free"),
+}  # fmt: skip
+"""Labs about one setting: a run with whatever the form said does not tick them."""
+
+
+@pytest.mark.parametrize("kind", CHOSEN)
+def test_a_setting_nobody_chose_ticks_nothing(kind: str, workspace: Workspace) -> None:
+    (preset, path), lab = CHOSEN[kind], LABS.get(kind)
+    real = lab.real(workspace)
+    assert (real.preset, path in real.draft) == (preset, True)
+    plain = presets.find(preset)
+    for recipe, done in ((plain, False), (parse(put(plain.dump(), path, real.draft[path])), True)):
+        run = create(workspace, recipe)
+        run.tuned.mkdir(parents=True)
+        run.events_path.write_text('{"kind": "finished", "time": 1}\n', encoding="utf-8")
+        assert bool(lab.done(workspace)) is done
 
 
 def test_a_guess_and_the_goal_make_it_touched(workspace: Workspace) -> None:

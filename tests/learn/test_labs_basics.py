@@ -209,4 +209,7 @@ def test_what_was_done_is_read_from_datasets_and_talks(workspace: Workspace) -> 
     assert LABS.get("probability").done(workspace) is None, "nobody answered yet"
     talk.add("lumo", 0, "assistant", "Hello!")
     save(workspace, talk)
+    assert LABS.get("probability").done(workspace) is None, "no setting was touched"
+    talk.facts["how"] = {"temperature": 0.2}
+    save(workspace, talk)
     assert all(LABS.get(kind).done(workspace) for kind in ("vectors", "clusters", "probability"))

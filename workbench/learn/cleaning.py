@@ -185,7 +185,8 @@ class Cleaning(Lab):
 
     def done(self, workspace: Workspace) -> Trace | None:
         for dataset in library.all_datasets(workspace):
-            if not dataset.sample and (steps := dataset.meta.get("steps")):
+            steps = [each for each in dataset.meta.get("steps") or [] if each.get("kind") in CLEANING.kinds()]
+            if not dataset.sample and steps:
                 said = Text(
                     f"“{dataset.name}”, version {dataset.version}: {len(steps)} steps",
                     f"“{dataset.name}”第 {dataset.version} 版：{len(steps)} 步",

@@ -11,7 +11,7 @@ from workbench.core.picture import Picture, bars, facts, heat, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn import _models, _texts
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 
 ROWS, SHOWN, WIDE = 512, 16, 256
 """Rows that are loaded; rows of the wall that are drawn, and positions of each."""
@@ -154,11 +154,11 @@ class DataLoader(Lab):
         return len({each["order"] for each in touched}) >= 3
 
     def real(self, workspace: Workspace) -> Real:
-        label = Text("Train without padding", "不带填充地训练")
-        return Real(label, "train", {"training.padding_free": True}, preset="sentiment-zh")
+        label = Text("Train once with padding, and compare the time", "带填充训练一次，比较用时")
+        return Real(label, "train", {"training.padding_free": False}, preset="persona")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: run.recipe.training.padding_free)
+        run = run_that(workspace, lambda run: chosen(run, "training.padding_free"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 

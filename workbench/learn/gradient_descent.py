@@ -9,7 +9,7 @@ from workbench.core.lab import LABS, Break, Choice, Guess, Lab, Real, Trace
 from workbench.core.picture import Picture, grid, lines, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 
 HIGH = 1e6
 """Beyond this a ball is gone."""
@@ -144,5 +144,5 @@ class GradientDescent(Lab):
         return Real(label, "train", {"training.learning_rate": 3e-4}, preset="sentiment-zh")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: "learning_rate" in run.recipe.training.model_fields_set)
+        run = run_that(workspace, lambda run: chosen(run, "training.learning_rate"))
         return Trace(trained(run), "runs", run.id) if run else None

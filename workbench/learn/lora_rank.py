@@ -16,7 +16,7 @@ from workbench.core.run import find as find_run
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn import _offered
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 from workbench.models import catalog
 from workbench.models.facts import weight_files
 
@@ -207,7 +207,7 @@ class LoraRank(Lab):
         )
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: run.recipe.method.kind == "lora")
+        run = run_that(workspace, lambda run: chosen(run, "method.rank"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 

@@ -11,7 +11,7 @@ from workbench.core.lab import LABS, Break, Choice, Guess, Lab, Real, Trace
 from workbench.core.picture import Picture, facts, grid, heat, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 
 MOST = 8
 Matrix = list[list[float]]
@@ -143,7 +143,7 @@ class MatrixProduct(Lab):
         return Real(label, "train", {"method.rank": 4}, preset="sentiment-en")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: run.recipe.method.kind == "lora")
+        run = run_that(workspace, lambda run: chosen(run, "method.rank"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 

@@ -13,7 +13,7 @@ from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.learn import _models
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 
 ROWS, TOKENS = 8, 48
 """Rows, and tokens of each, the loss is measured on."""
@@ -179,9 +179,7 @@ class MultiHead(Lab):
         return Real(label, "train", {"method.target_modules": "q_proj,v_proj"}, preset="persona")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(
-            workspace, lambda run: getattr(run.recipe.method, "target_modules", "all-linear") != "all-linear"
-        )
+        run = run_that(workspace, lambda run: chosen(run, "method.target_modules"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 

@@ -11,7 +11,7 @@ from workbench.core.picture import Picture, bars, facts, strip, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn import _models
-from workbench.serve.talk import all_talks
+from workbench.serve.talk import Talk, all_talks
 
 SHOWN = 12
 """Tokens that have a bar."""
@@ -165,8 +165,15 @@ class Probability(Lab):
         return Real(Text("Chat with these settings", "用这些设置对话"), "chat")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        talks = [talk for talk in all_talks(workspace) if sum(len(pane["nodes"]) for pane in talk.panes) >= 2]
+        talks = [talk for talk in all_talks(workspace) if _drawn(talk)]
         return Trace(Text("A conversation of yours", "你的一次对话"), "chat") if talks else None
+
+
+def _drawn(talk: Talk) -> bool:
+    """Answered at a temperature somebody set: as it comes, the likeliest token is taken and nothing is drawn."""
+    return bool(talk.facts["how"].get("temperature")) and any(
+        node["role"] == "assistant" for pane in talk.panes for node in pane["nodes"]
+    )
 
 
 def _thrown(now: Any, draws: int) -> Any:

@@ -11,7 +11,7 @@ from workbench.core.lab import LABS, Break, Choice, Guess, Lab, Real, Trace
 from workbench.core.picture import Picture, code, grid, heat, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 
 MOST, AXES, DRAWN = 512, 4, 8
 """Largest size of an axis, number of axes, and largest axis that is drawn."""
@@ -171,7 +171,7 @@ class Tensors(Lab):
         return Real(label, "train", draft, preset="sentiment-en")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: "per_device_train_batch_size" in run.recipe.training.model_fields_set)
+        run = run_that(workspace, lambda run: chosen(run, "training.per_device_train_batch_size"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 

@@ -11,7 +11,7 @@ from workbench.core.picture import Named, Picture, bars, grid, strip, told
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.learn import _offered
-from workbench.learn._seen import run_that, trained
+from workbench.learn._seen import chosen, run_that, trained
 from workbench.models import catalog
 from workbench.models.counting import counter
 
@@ -161,10 +161,10 @@ class Tokenizer(Lab):
 
     def real(self, workspace: Workspace) -> Real:
         label = Text("Set the maximum length and look at your own rows", "设定最大长度，看看自己的数据行")
-        return Real(label, "train", {"task.max_length": 96}, preset="sentiment-zh")
+        return Real(label, "train", {"task.max_length": 80}, preset="sentiment-zh")
 
     def done(self, workspace: Workspace) -> Trace | None:
-        run = run_that(workspace, lambda run: "max_length" in run.recipe.task.model_fields_set)
+        run = run_that(workspace, lambda run: chosen(run, "task.max_length"))
         return Trace(trained(run), "runs", run.id) if run else None
 
 
