@@ -11,10 +11,11 @@ import yaml
 from pydantic import BaseModel, SerializeAsAny, ValidationError, field_validator
 
 from workbench.core.errors import UserError, shorten
+from workbench.core.evaluated import EvaluationSection
 from workbench.core.files import write_text
 from workbench.core.knob import Section, explain, knob
 from workbench.core.method import METHODS, MethodSection
-from workbench.core.sections import ComputeSection, EvaluationSection
+from workbench.core.sections import ComputeSection
 from workbench.core.task import TASKS, TaskSection
 from workbench.core.text import Text
 from workbench.core.training import TrainingSection
@@ -32,15 +33,21 @@ class ModelSection(Section):
         "all-MiniLM-L6-v2",
         Text("Model", "模型"),
         Text(
-            "A starter model, owner/name on the Hub, or a local folder with safetensors weights.",
-            "入门模型、Hub 上的 owner/name，或含 safetensors 权重的本地文件夹。",
+            "A starter model, owner/name on the Hub, or a local folder with safetensors weights. "
+            "A larger one knows more, and takes more memory and time: begin small.",
+            "入门模型、Hub 上的 owner/name，或含 safetensors 权重的本地文件夹。"
+            "越大懂得越多，也越占内存和时间：先从小的开始。",
         ),
         example="all-MiniLM-L6-v2",
     )
     revision: str = knob(
         "main",
         Text("Revision", "版本"),
-        Text("Branch, tag or commit on the Hub.", "Hub 上的分支、标签或提交。"),
+        Text(
+            "Branch, tag or commit on the Hub. "
+            "Leave main unless a run must be repeated with just these weights; then name a commit.",
+            "Hub 上的分支、标签或提交。一般保持 main；要用完全相同的权重重做时，请填写提交号。",
+        ),
         advanced=True,
     )
 
@@ -51,14 +58,19 @@ class DataSection(Section):
     dataset: str = knob(
         "sentiment-en",
         Text("Dataset", "数据集"),
-        Text("A dataset of this workspace or a bundled sample.", "本工作区的数据集或自带示例。"),
+        Text(
+            "A dataset of this workspace or a bundled sample. "
+            "What the model learns stands here; a few hundred good rows are worth more than many poor ones.",
+            "本工作区的数据集或自带示例。模型学什么由它决定；几百行好数据胜过许多差数据。",
+        ),
     )
     version: int = knob(
         0,
         Text("Version", "版本"),
         Text(
-            "0 takes the newest version; a started run writes down the one it used.",
-            "0 表示最新版本；任务启动后会记下所用版本。",
+            "0 takes the newest version; a started run writes down the one it used. "
+            "Name an older one only to repeat a run on the same rows.",
+            "0 表示最新版本；任务启动后会记下所用版本。只有要在相同的行上重做时，才填写旧版本。",
         ),
         advanced=True,
         ge=0,

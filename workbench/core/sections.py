@@ -1,4 +1,4 @@
-"""The parts of a recipe about the machine and the report card: compute, evaluation."""
+"""The part of a recipe about the machine: compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ class ComputeSection(Section):
     device: str = knob(
         "auto",
         Text("Device", "设备"),
-        Text("auto takes the GPU where there is one.", "auto：有 GPU 就用 GPU。"),
+        Text(
+            "auto takes the GPU where there is one. "
+            "Choose CPU to leave the GPU to other work; training is then many times slower.",
+            "auto：有 GPU 就用 GPU。想把 GPU 留给别的工作时选 CPU；训练会慢很多倍。",
+        ),
         choices=(
             ("auto", Text("auto", "自动")),
             ("cpu", Text("CPU", "CPU")),
@@ -76,8 +80,10 @@ class ComputeSection(Section):
         Text("Liger kernels", "Liger 内核"),
         Text(
             "Fused kernels for Llama-like models on NVIDIA GPUs, where the package liger-kernel is installed; elsewhere the run "
-            "goes without and says so.",
-            "用于 NVIDIA GPU 上 Llama 类模型的融合内核，需要安装 liger-kernel；否则训练不使用它，并给出提示。",
+            "goes without and says so. "
+            "Turn it on for long rows or large vocabularies, where it saves most memory; the loss is the same but for rounding.",
+            "用于 NVIDIA GPU 上 Llama 类模型的融合内核，需要安装 liger-kernel；否则训练不使用它，并给出提示。"
+            "行很长或词表很大时打开最省显存；损失只有舍入上的差别。",
         ),
         advanced=True,
     )
@@ -95,8 +101,9 @@ class ComputeSection(Section):
         0,
         Text("CPU threads", "CPU 线程"),
         Text(
-            "0 takes all cores; the page stays responsive because the run is polite.",
-            "0 表示全部核心；训练会主动让路，页面不会卡。",
+            "0 takes all cores; the page stays responsive because the run is polite. "
+            "Give fewer to leave cores to other work; small models are no slower with one or two.",
+            "0 表示全部核心；训练会主动让路，页面不会卡。想给别的工作留核心时调小；小模型用一两个线程也不慢。",
         ),
         ge=0,
         le=1024,
@@ -143,8 +150,9 @@ class ComputeSection(Section):
         False,
         Text("Optimizer state in main memory", "优化器状态放到内存"),
         Text(
-            "Frees the GPU of two numbers for each trained weight; each step waits for the CPU.",
-            "为每个训练的参数腾出两个数的显存；每一步都要等 CPU。",
+            "Frees the GPU of two numbers for each trained weight; each step waits for the CPU. "
+            "Turn it on when a run just misses fitting on the GPU; it needs as much memory beside the CPU.",
+            "为每个训练的参数腾出两个数的显存；每一步都要等 CPU。显存只差一点时打开；内存中需要同样大小的空间。",
         ),
         advanced=True,
         shown_when=("strategy", DEEPSPEED),
@@ -165,8 +173,10 @@ class ComputeSection(Section):
         1,
         Text("Machines", "机器数"),
         Text(
-            "More than one need this workspace in a shared folder; launch.json in the run's folder has the command for each of the others.",
-            "多台机器须共享同一工作区文件夹；任务文件夹中的 launch.json 给出其余每台机器要执行的命令。",
+            "More than one need this workspace in a shared folder; launch.json in the run's folder has the command for each of the others. "
+            "Only for models or data too large for one machine; the network between them sets the pace.",
+            "多台机器须共享同一工作区文件夹；任务文件夹中的 launch.json 给出其余每台机器要执行的命令。"
+            "只用于一台机器放不下的模型或数据；速度取决于机器间的网络。",
         ),
         ge=1,
         le=4096,
@@ -187,8 +197,10 @@ class ComputeSection(Section):
         0,
         Text("Port of the main machine", "主机器端口"),
         Text(
-            "0 takes a free one; several machines need a number they can all reach, e.g. 29500.",
-            "0 表示自动选择空闲端口；多台机器时需填一个都能访问的端口，例如 29500。",
+            "0 takes a free one; several machines need a number they can all reach, e.g. 29500. "
+            "Change it only when another program has it. It costs nothing.",
+            "0 表示自动选择空闲端口；多台机器时需填一个都能访问的端口，例如 29500。"
+            "只有端口被占用时才更改。不增加开销。",
         ),
         ge=0,
         le=65535,
@@ -200,82 +212,3 @@ class ComputeSection(Section):
     def feeds(self) -> int:
         """How many batches a step takes at once: processes that share one layer's product all see the same."""
         return 1 if self.strategy == TENSOR else self.processes * self.machines
-
-
-class EvaluationSection(Section):
-    """The `evaluation:` part: what the report card looks at."""
-
-    max_rows: int = knob(
-        500,
-        Text("Held-out rows at most", "评估行数上限"),
-        Text("More rows give a steadier number and take longer.", "行数越多，数值越稳，也越慢。"),
-        ge=1,
-        le=1_000_000,
-        advanced=True,
-        example="500",
-    )
-    part: str = knob(
-        "all",
-        Text("Which held-out rows", "用哪些留出行"),
-        Text(
-            "Whoever picks the best of several runs needs rows that took no part in picking: one half picks, the other judges.",
-            "从多个训练任务中挑最好的，需要没有参与挑选的行：一半用来挑选，另一半用来最终评判。",
-        ),
-        choices=(
-            ("all", Text("all", "全部")),
-            ("selection", Text("the half that picks", "用于挑选的一半")),
-            ("untouched", Text("the untouched half", "未动用的一半")),
-        ),
-        advanced=True,
-    )
-    samples: int = knob(
-        8,
-        Text("Sample answers", "回答样例"),
-        Text(
-            "Held-out prompts answered before and after, side by side.",
-            "取几条留出的提示，并排展示微调前后的回答。",
-        ),
-        ge=0,
-        le=200,
-        advanced=True,
-        example="8",
-    )
-    generated: int = knob(
-        64,
-        Text("Generated answers", "生成的回答数"),
-        Text(
-            "Rows answered in words to score summaries and translations; answering is slow on a CPU.",
-            "为评估摘要和翻译而逐行生成回答的行数；在 CPU 上生成较慢。",
-        ),
-        ge=1,
-        le=1_000_000,
-        advanced=True,
-        example="64",
-    )
-    max_new_tokens: int = knob(
-        48,
-        Text("Answer length", "回答长度"),
-        Text("Tokens generated per sample answer at most.", "每条样例回答最多生成的词元数。"),
-        ge=1,
-        le=4096,
-        advanced=True,
-        example="48",
-    )
-    probe: bool = knob(
-        True,
-        Text("Forgetting probe", "遗忘检测"),
-        Text(
-            "Language models also read eighty general sentences before and after: whether they still know what they knew.",
-            "语言模型在微调前后各读八十个通用句子，检查原有能力是否还在。",
-        ),
-        advanced=True,
-    )
-    baseline: bool = knob(
-        True,
-        Text("Cheap baseline", "简单基线"),
-        Text(
-            "Also scores the most frequent answer and TF-IDF + logistic regression, so that you see what a network is worth.",
-            "同时给“最常见答案”和 TF-IDF + 逻辑回归打分，看看神经网络究竟值不值。",
-        ),
-        advanced=True,
-    )

@@ -12,7 +12,11 @@ class TrainingSection(Section):
     engine: str = knob(
         "trainer",
         Text("Loop", "训练循环"),
-        Text("Who runs the steps.", "由谁执行每一步。"),
+        Text(
+            "Who runs the steps. "
+            "Both give the same losses; take our own loop to read every line of it, and the Trainer where trackers or many GPUs are needed.",
+            "由谁执行每一步。两者损失相同；想逐行读懂就用自带循环，需要记录工具或多块 GPU 时用 Trainer。",
+        ),
         choices=(
             ("trainer", Text("Hugging Face Trainer", "Hugging Face Trainer")),
             ("loop", Text("our own loop, to read along", "自写训练循环（可对照阅读）")),
@@ -56,8 +60,10 @@ class TrainingSection(Section):
         1,
         Text("Gradient accumulation", "梯度累积"),
         Text(
-            "Adds up this many batches before a step: a larger effective batch in the same memory.",
-            "累积这么多批再走一步：在同样内存里得到更大的有效批。",
+            "Adds up this many batches before a step: a larger effective batch in the same memory. "
+            "Raise it when memory does not suffice for the batch size you want; a step then takes as many times longer.",
+            "累积这么多批再走一步：在同样内存里得到更大的有效批。"
+            "内存放不下想要的批大小时调大；每一步的用时也成倍增加。",
         ),
         ge=1,
         le=1024,
@@ -67,7 +73,11 @@ class TrainingSection(Section):
     max_steps: int = knob(
         -1,
         Text("Steps at most", "最多步数"),
-        Text("−1 lets the epochs decide; a number ends the run there.", "−1 表示由轮数决定；填数字则到此结束。"),
+        Text(
+            "−1 lets the epochs decide; a number ends the run there. "
+            "A small number is for a first try of a large dataset; what comes later is then not seen.",
+            "−1 表示由轮数决定；填数字则到此结束。数据很大时，可用小数字先试跑；其后的数据就不会看到。",
+        ),
         ge=-1,
         le=100_000_000,
         advanced=True,
@@ -77,8 +87,9 @@ class TrainingSection(Section):
         0.1,
         Text("Warm-up", "预热"),
         Text(
-            "The learning rate rises from 0 during this part of the run (below 1: a share; otherwise: steps).",
-            "学习率在这一段内从 0 升起（小于 1 表示比例，否则表示步数）。",
+            "The learning rate rises from 0 during this part of the run (below 1: a share; otherwise: steps). "
+            "Raise it when the loss jumps at the beginning; a long one wastes steps.",
+            "学习率在这一段内从 0 升起（小于 1 表示比例，否则表示步数）。开头损失跳动时调大；太长会浪费步数。",
         ),
         ge=0,
         le=1_000_000,
@@ -88,7 +99,11 @@ class TrainingSection(Section):
     lr_scheduler_type: str = knob(
         "linear",
         Text("Scheduler", "学习率调度"),
-        Text("How the learning rate falls after warm-up.", "预热之后学习率如何下降。"),
+        Text(
+            "How the learning rate falls after warm-up. "
+            "Linear or cosine are right nearly always; constant only where the run may be continued later. It costs nothing.",
+            "预热之后学习率如何下降。线性或余弦几乎总是合适；只有之后还要续训时才用常数。不增加开销。",
+        ),
         choices=(
             ("linear", Text("linear", "线性")),
             ("cosine", Text("cosine", "余弦")),
@@ -101,8 +116,9 @@ class TrainingSection(Section):
         0.0,
         Text("Weight decay", "权重衰减"),
         Text(
-            "Pulls weights towards 0; a little can help against overfitting.",
-            "把权重拉向 0；少量有助于减轻过拟合。",
+            "Pulls weights towards 0; a little can help against overfitting. "
+            "Try 0.01 where the held-out loss turns upwards; too much hinders learning. It costs nothing.",
+            "把权重拉向 0；少量有助于减轻过拟合。留出集损失回升时可试 0.01；太大会妨碍学习。不增加开销。",
         ),
         ge=0,
         le=1,
@@ -139,7 +155,11 @@ class TrainingSection(Section):
     seed: int = knob(
         42,
         Text("Seed", "随机种子"),
-        Text("The same seed and settings give the same run.", "相同的种子与设置得到相同的结果。"),
+        Text(
+            "The same seed and settings give the same run. "
+            "Change it to see how much of a difference is luck: three seeds tell more than one.",
+            "相同的种子与设置得到相同的结果。换一个种子，可看出差别有多少出于运气：三个种子比一个更有说服力。",
+        ),
         ge=0,
         lt=2**32,
         advanced=True,
@@ -148,7 +168,11 @@ class TrainingSection(Section):
     save_steps: int = knob(
         200,
         Text("Save every", "保存间隔"),
-        Text("Steps between checkpoints.", "两个检查点之间的步数。"),
+        Text(
+            "Steps between checkpoints. "
+            "Fewer steps lose less after a crash, but each checkpoint takes a moment and room on the disk.",
+            "两个检查点之间的步数。间隔越小，中断时损失越少，但每个检查点都要花时间和磁盘空间。",
+        ),
         ge=1,
         le=100_000_000,
         advanced=True,
@@ -157,7 +181,11 @@ class TrainingSection(Section):
     save_total_limit: int = knob(
         2,
         Text("Checkpoints kept", "保留检查点数"),
-        Text("Older ones are removed, so that the disk does not fill.", "更旧的会被删除，避免占满磁盘。"),
+        Text(
+            "Older ones are removed, so that the disk does not fill. "
+            "Keep more to go back to an earlier one, or to compare them in Chat.",
+            "更旧的会被删除，避免占满磁盘。想回到较早的检查点或在对话中比较时，多留几个。",
+        ),
         ge=1,
         le=1000,
         advanced=True,
@@ -189,8 +217,10 @@ class TrainingSection(Section):
         False,
         Text("Keep the best", "保留最佳"),
         Text(
-            "At the end the weights with the lowest held-out loss are taken, not the last ones.",
-            "结束时取留出集损失最低的权重，而不是最后的权重。",
+            "At the end the weights with the lowest held-out loss are taken, not the last ones. "
+            "Turn it on where the held-out loss rises again at the end; it costs an evaluation at every eval_steps and room for one more checkpoint.",
+            "结束时取留出集损失最低的权重，而不是最后的权重。"
+            "留出集损失在末尾回升时打开；代价是每隔 eval_steps 评估一次，并多占一个检查点的空间。",
         ),
         advanced=True,
     )
@@ -210,8 +240,9 @@ class TrainingSection(Section):
         False,
         Text("Gradient checkpointing", "激活重算（梯度检查点）"),
         Text(
-            "Computes activations again instead of keeping them: much less memory, about a third slower.",
-            "不保存激活而是重新计算：显著省内存，约慢三分之一。",
+            "Computes activations again instead of keeping them: much less memory, about a third slower. "
+            "Turn it on when memory does not suffice; what is learned is the same.",
+            "不保存激活而是重新计算：显著省内存，约慢三分之一。内存不够时打开；学到的结果相同。",
         ),
         advanced=True,
     )

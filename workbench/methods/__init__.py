@@ -31,8 +31,10 @@ class TargetedSection(MethodSection):
         Text("Target modules", "目标模块"),
         Text(
             "all-linear (every linear layer of every block), or names separated by commas, e.g. query,value or "
-            "q_proj,v_proj.",
-            "all-linear（每一层的全部线性层），或用逗号分隔的模块名，例如 query,value 或 q_proj,v_proj。",
+            "q_proj,v_proj. "
+            "Fewer modules train faster and take less memory; all-linear usually learns best.",
+            "all-linear（每一层的全部线性层），或用逗号分隔的模块名，例如 query,value 或 q_proj,v_proj。"
+            "模块越少，训练越快、越省内存；all-linear 通常学得最好。",
         ),
         advanced=True,
         example=ALL,
@@ -57,8 +59,9 @@ class LowRankSection(TargetedSection):
         32,
         Text("Alpha", "缩放系数"),
         Text(
-            "Strength of the added matrices: their output is multiplied by alpha ÷ rank.",
-            "新增矩阵的力度：其输出乘以 alpha ÷ rank。",
+            "Strength of the added matrices: their output is multiplied by alpha ÷ rank. "
+            "Twice the rank is a good beginning; raising it acts like a higher learning rate and costs nothing.",
+            "新增矩阵的力度：其输出乘以 alpha ÷ rank。从秩的两倍开始就好；调大相当于提高学习率，不增加开销。",
         ),
         ge=1,
         le=4096,
@@ -69,8 +72,9 @@ class LowRankSection(TargetedSection):
         0.0,
         Text("Dropout", "随机失活"),
         Text(
-            "Share of the added inputs dropped at random, against overfitting.",
-            "随机丢弃新增部分输入的比例，用于减轻过拟合。",
+            "Share of the added inputs dropped at random, against overfitting. "
+            "Try 0.05 to 0.1 on few rows; it costs nothing but slower learning.",
+            "随机丢弃新增部分输入的比例，用于减轻过拟合。数据少时可试 0.05 到 0.1；除了学得慢些，没有开销。",
         ),
         ge=0,
         lt=1,

@@ -23,7 +23,11 @@ class AdaLoraSection(TargetedSection):
     init_r: int = knob(
         12,
         Text("Rank at first", "初始秩"),
-        Text("Rank of every matrix at the start.", "开始时每个矩阵的秩。"),
+        Text(
+            "Rank of every matrix at the start. "
+            "Take one and a half times the target; more costs memory and time until it is cut down.",
+            "开始时每个矩阵的秩。取目标秩的一倍半；更大则在裁减之前多占内存和时间。",
+        ),
         ge=1,
         le=1024,
         example="12",
@@ -32,8 +36,9 @@ class AdaLoraSection(TargetedSection):
         8,
         Text("Mean rank at the end", "最终平均秩"),
         Text(
-            "What is left on average: weak directions are taken away, matrices that matter keep more.",
-            "结束时的平均秩：弱的方向被去掉，重要的矩阵保留更多。",
+            "What is left on average: weak directions are taken away, matrices that matter keep more. "
+            "Raise it where the held-out loss stays high; the file grows with it.",
+            "结束时的平均秩：弱的方向被去掉，重要的矩阵保留更多。留出集损失降不下来时调大；文件也随之变大。",
         ),
         ge=1,
         le=1024,
@@ -42,7 +47,11 @@ class AdaLoraSection(TargetedSection):
     lora_alpha: int = knob(
         32,
         Text("Alpha", "缩放系数"),
-        Text("Strength of the added matrices.", "新增矩阵的力度。"),
+        Text(
+            "Strength of the added matrices. "
+            "Twice the rank is a good beginning; it acts like the learning rate and costs nothing.",
+            "新增矩阵的力度。从秩的两倍开始就好；作用类似学习率，不增加开销。",
+        ),
         ge=1,
         le=4096,
         advanced=True,

@@ -48,7 +48,10 @@ class AdapterSection(MethodSection):
     activation: str = knob(
         "gelu",
         Text("Activation", "激活函数"),
-        Text("Between narrowing and widening.", "位于降维与升维之间。"),
+        Text(
+            "Between narrowing and widening. Change it only to compare: the difference is small and costs nothing.",
+            "位于降维与升维之间。只为比较时才更改：差别很小，没有开销。",
+        ),
         choices=tuple((name, Text(name, name)) for name in ACTIVATIONS),
         advanced=True,
     )

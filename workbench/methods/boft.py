@@ -19,8 +19,10 @@ class BoftSection(TargetedSection):
         4,
         Text("Block size", "块大小"),
         Text(
-            "Width of the small rotations; the largest power of two up to it that divides every layer's width is used.",
-            "小旋转的宽度；实际取不超过它、且能整除每一层宽度的最大的 2 的幂。",
+            "Width of the small rotations; the largest power of two up to it that divides every layer's width is used. "
+            "Larger blocks change more at once, with more to train and slower steps.",
+            "小旋转的宽度；实际取不超过它、且能整除每一层宽度的最大的 2 的幂。"
+            "块越大，一次改变越多，要训练的参数更多，也更慢。",
         ),
         ge=2,
         le=256,

@@ -18,8 +18,9 @@ class LokrSection(LowRankSection):
         -1,
         Text("Factor", "分解因子"),
         Text(
-            "How a weight's sides are split in two; −1 splits them as evenly as it goes.",
-            "权重两边如何一分为二；−1 表示尽量均分。",
+            "How a weight's sides are split in two; −1 splits them as evenly as it goes. "
+            "A small factor trains more numbers and can learn more; leave −1 at first.",
+            "权重两边如何一分为二；−1 表示尽量均分。因子小则参数更多、能学更多；先保持 −1。",
         ),
         ge=-1,
         le=4096,

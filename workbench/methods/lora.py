@@ -29,8 +29,9 @@ class LoraSection(LowRankSection):
         False,
         Text("rsLoRA", "rsLoRA（秩稳定）"),
         Text(
-            "Divides by the square root of the rank instead of the rank: steadier at ranks of 64 and more.",
-            "改为除以秩的平方根而不是秩：秩为 64 以上时更稳定。",
+            "Divides by the square root of the rank instead of the rank: steadier at ranks of 64 and more. "
+            "It costs nothing; at small ranks it acts like a larger alpha.",
+            "改为除以秩的平方根而不是秩：秩为 64 以上时更稳定。不增加开销；秩较小时相当于更大的 alpha。",
         ),
         advanced=True,
     )
@@ -47,8 +48,10 @@ class LoraSection(LowRankSection):
         "default",
         Text("Start", "初始化"),
         Text(
-            "default starts at zero change; PiSSA starts from the weights' main directions and learns faster at first.",
-            "default 从零改变开始；PiSSA 从权重的主方向开始，起初学得更快。",
+            "default starts at zero change; PiSSA starts from the weights' main directions and learns faster at first. "
+            "Try PiSSA for short runs; it takes a moment at the start and twice the rank on the disk.",
+            "default 从零改变开始；PiSSA 从权重的主方向开始，起初学得更快。"
+            "训练步数少时可试 PiSSA；开始时要多花一点时间，存盘时秩为两倍。",
         ),
         choices=(
             ("default", Text("zero change", "零改变")),

@@ -17,14 +17,22 @@ class PTuningSection(VirtualSection):
     encoder_reparameterization_type: str = knob(
         "MLP",
         Text("Network", "编码网络"),
-        Text("The small network that makes the vectors.", "生成这些向量的小网络。"),
+        Text(
+            "The small network that makes the vectors. "
+            "MLP is right nearly always; LSTM is slower and can help where vectors should follow on one another.",
+            "生成这些向量的小网络。几乎总用 MLP；LSTM 较慢，适合向量前后相关的情况。",
+        ),
         choices=(("MLP", Text("MLP", "MLP")), ("LSTM", Text("LSTM", "LSTM"))),
         advanced=True,
     )
     encoder_hidden_size: int = knob(
         128,
         Text("Width of the network", "网络宽度"),
-        Text("Hidden size of the small network.", "小网络的隐藏层宽度。"),
+        Text(
+            "Hidden size of the small network. "
+            "Raise it where the loss stays high; it costs memory while training, and nothing afterwards.",
+            "小网络的隐藏层宽度。损失降不下来时调大；只在训练时占内存，之后没有开销。",
+        ),
         ge=8,
         le=8192,
         advanced=True,

@@ -18,8 +18,9 @@ class PrefixTuningSection(VirtualSection):
         False,
         Text("Reparameterised", "重参数化"),
         Text(
-            "Learns the prefix through a small network, as in the paper: steadier, more numbers while training.",
-            "像论文那样通过一个小网络学习前缀：更稳，训练时参数更多。",
+            "Learns the prefix through a small network, as in the paper: steadier, more numbers while training. "
+            "Turn it on when the loss jumps; the saved prefix is no larger.",
+            "像论文那样通过一个小网络学习前缀：更稳，训练时参数更多。损失跳动时打开；保存的前缀不会变大。",
         ),
         advanced=True,
     )

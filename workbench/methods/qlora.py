@@ -23,8 +23,9 @@ class QLoraSection(LowRankSection):
         "nf4",
         Text("4-bit format", "4 位格式"),
         Text(
-            "How a weight is told in 4 bits; NF4 fits trained weights best.",
-            "如何用 4 位表示权重；NF4 最贴合训练好的权重。",
+            "How a weight is told in 4 bits; NF4 fits trained weights best. "
+            "Change it only to compare; both take the same memory.",
+            "如何用 4 位表示权重；NF4 最贴合训练好的权重。只为比较时才更改；两者占用相同。",
         ),
         choices=(("nf4", Text("NF4", "NF4")), ("fp4", Text("FP4", "FP4"))),
         advanced=True,
@@ -33,8 +34,9 @@ class QLoraSection(LowRankSection):
         True,
         Text("Double quantisation", "二次量化"),
         Text(
-            "The scales of the 4-bit blocks are compressed too: about 0.4 bit less per weight.",
-            "连 4 位分块的缩放系数也压缩：每个权重约再省 0.4 位。",
+            "The scales of the 4-bit blocks are compressed too: about 0.4 bit less per weight. "
+            "Leave it on: it saves memory, and steps are hardly slower.",
+            "连 4 位分块的缩放系数也压缩：每个权重约再省 0.4 位。保持打开：省内存，几乎不变慢。",
         ),
         advanced=True,
     )

@@ -19,7 +19,11 @@ class RewritingSection(TaskSection):
     max_target_length: int = knob(
         128,
         Text("Maximum answer length", "最大输出长度"),
-        Text("Longer reference texts are cut at this many tokens.", "更长的参考文本会在此处截断（词元数）。"),
+        Text(
+            "Longer reference texts are cut at this many tokens. "
+            "Raise it where summaries are long; it costs memory and time.",
+            "更长的参考文本会在此处截断（词元数）。摘要较长时调大；会多占内存和时间。",
+        ),
         ge=4,
         le=131072,
         example="128",

@@ -27,8 +27,9 @@ class FillMaskSection(TaskSection):
         0.15,
         Text("Hidden share", "遮盖比例"),
         Text(
-            "Share of the tokens that are hidden and must be guessed; another choice every time.",
-            "被遮盖、需要猜出的词元比例；每次重新挑选。",
+            "Share of the tokens that are hidden and must be guessed; another choice every time. "
+            "15 % is usual; more teaches more per row and makes it harder to guess. It costs nothing.",
+            "被遮盖、需要猜出的词元比例；每次重新挑选。通常用 15%；更多则每行学得更多，也更难猜。不增加开销。",
         ),
         gt=0,
         lt=1,

@@ -23,8 +23,10 @@ class PreferenceSection(TalkSection):
         "dpo",
         Text("Loss", "损失"),
         Text(
-            "DPO compares with the model as it was; ORPO needs no such model and also teaches the better answer; KTO judges each answer by itself.",
-            "DPO 与原模型比较；ORPO 不需要参考模型，同时学习较好的回答；KTO 单独评判每个回答。",
+            "DPO compares with the model as it was; ORPO needs no such model and also teaches the better answer; KTO judges each answer by itself. "
+            "Begin with DPO; take ORPO where memory is short, and KTO where you have single judgements and no pairs.",
+            "DPO 与原模型比较；ORPO 不需要参考模型，同时学习较好的回答；KTO 单独评判每个回答。"
+            "先用 DPO；内存紧张时用 ORPO；只有单条评价而没有成对回答时用 KTO。",
         ),
         choices=(("dpo", Text("DPO", "DPO")), ("orpo", Text("ORPO", "ORPO")), ("kto", Text("KTO", "KTO"))),
     )

@@ -29,8 +29,9 @@ class QuestionAnsweringSection(TaskSection):
         384,
         Text("Maximum length", "最大长度"),
         Text(
-            "Question and text together; a longer text is read in overlapping windows.",
-            "问题与文本合计；更长的文本分成重叠的窗口阅读。",
+            "Question and text together; a longer text is read in overlapping windows. "
+            "Longer windows cut fewer answers off, and memory and time grow with them.",
+            "问题与文本合计；更长的文本分成重叠的窗口阅读。窗口越长，被截断的答案越少，内存和用时也越多。",
         ),
         ge=16,
         le=131072,
@@ -40,8 +41,9 @@ class QuestionAnsweringSection(TaskSection):
         128,
         Text("Overlap of windows", "窗口重叠"),
         Text(
-            "Tokens that neighbouring windows share, so that no answer falls between two.",
-            "相邻窗口共有的词元数，避免答案落在两窗之间。",
+            "Tokens that neighbouring windows share, so that no answer falls between two. "
+            "Raise it where answers are long; more windows then take more time.",
+            "相邻窗口共有的词元数，避免答案落在两窗之间。答案较长时调大；窗口变多，用时也更长。",
         ),
         ge=0,
         le=8192,
@@ -51,7 +53,11 @@ class QuestionAnsweringSection(TaskSection):
     max_answer_length: int = knob(
         30,
         Text("Longest answer", "最长答案"),
-        Text("Answers of more tokens are not considered.", "更长的答案不予考虑（词元数）。"),
+        Text(
+            "Answers of more tokens are not considered. "
+            "Raise it where right answers are longer; a high limit lets rambling ones win.",
+            "更长的答案不予考虑（词元数）。正确答案更长时调大；太大会让冗长的答案胜出。",
+        ),
         ge=1,
         le=1024,
         advanced=True,

@@ -23,7 +23,10 @@ class SummarizationSection(RewritingSection):
     max_length: int = knob(
         512,
         Text("Maximum length", "最大长度"),
-        Text("Longer texts are cut at this many tokens.", "更长的文本会在此处截断（词元数）。"),
+        Text(
+            "Longer texts are cut at this many tokens. Raise it where what matters stands late in a text; memory and time grow with it.",
+            "更长的文本会在此处截断（词元数）。重点在文本后部时调大；内存和用时随之增加。",
+        ),
         ge=8,
         le=131072,
         example="512",

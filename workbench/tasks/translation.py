@@ -22,7 +22,10 @@ class TranslationSection(RewritingSection):
     max_length: int = knob(
         128,
         Text("Maximum length", "最大长度"),
-        Text("Longer texts are cut at this many tokens.", "更长的文本会在此处截断（词元数）。"),
+        Text(
+            "Longer texts are cut at this many tokens. Raise it for long sentences; memory and time grow with it.",
+            "更长的文本会在此处截断（词元数）。句子较长时调大；内存和用时随之增加。",
+        ),
         ge=8,
         le=131072,
         example="128",

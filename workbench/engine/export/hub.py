@@ -29,16 +29,30 @@ class HubSection(ExportSection):
     repo: str = knob(
         "",
         Text("Repository", "仓库"),
-        Text("owner/name; it is made where it is not there yet.", "owner/name；不存在时会创建。"),
+        Text(
+            "owner/name; it is made where it is not there yet. "
+            "Choose another name to keep an earlier upload: the same name gets a new commit.",
+            "owner/name；不存在时会创建。想保留以前的上传就换个名称：同名会产生新的提交。",
+        ),
         example="you/my-model",
     )
     private: bool = knob(
         True,
         Text("Private", "私有"),
-        Text("Only you see it. It can be made public on its page later.", "只有你能看到；以后可在其页面改为公开。"),
+        Text(
+            "Only you see it. It can be made public on its page later. "
+            "Leave it on unless the data may be seen: a model can repeat what it was trained on.",
+            "只有你能看到；以后可在其页面改为公开。除非数据可以公开，否则保持打开：模型可能复述训练内容。",
+        ),
     )
     form: str = knob(
-        "auto", Text("What is sent", "上传内容"), Text("The adapter is small.", "适配器很小。"), choices=FORMS
+        "auto",
+        Text("What is sent", "上传内容"),
+        Text(
+            "The adapter is small. The merged model is as large as its base and runs without it.",
+            "适配器很小。合并后的模型与基础模型一样大，可单独运行。",
+        ),
+        choices=FORMS,
     )
 
 

@@ -29,8 +29,9 @@ class MergedSection(ExportSection):
         "fp32",
         Text("Numbers", "数值格式"),
         Text(
-            "bf16 takes half the room; answers differ in the third digit.",
-            "bf16 只占一半空间；结果在第三位数字上略有差别。",
+            "bf16 takes half the room; answers differ in the third digit. "
+            "Take it for serving on GPUs; keep fp32 where answers must be the same to the last digit.",
+            "bf16 只占一半空间；结果在第三位数字上略有差别。在 GPU 上提供服务时选它；要求结果逐位相同时保留 fp32。",
         ),
         choices=DTYPES,
     )

@@ -35,8 +35,9 @@ class OnnxSection(ExportSection):
         False,
         Text("8-bit weights", "8 位权重"),
         Text(
-            "A quarter of the size and faster on CPUs; judged by its score.",
-            "体积为四分之一，在 CPU 上更快；按得分判断。",
+            "A quarter of the size and faster on CPUs; judged by its score. "
+            "Take it where speed counts; where the score falls, leave it off.",
+            "体积为四分之一，在 CPU 上更快；按得分判断。看重速度时打开；得分下降就关闭。",
         ),
     )
 

@@ -31,7 +31,11 @@ class QuantizedSection(ExportSection):
     bits: int = knob(
         8,
         Text("Bits per weight", "每个权重的位数"),
-        Text("4 bits are half as large again and lose a little more.", "4 位再小一半，损失也稍大。"),
+        Text(
+            "4 bits are half as large again and lose a little more. "
+            "Begin with 8; take 4 where memory is short, and look at the parity check.",
+            "4 位再小一半，损失也稍大。先用 8 位；内存紧张时用 4 位，并查看核对结果。",
+        ),
         choices=((8, Text("8 bits (LLM.int8)", "8 位（LLM.int8）")), (4, Text("4 bits (NF4)", "4 位（NF4）"))),
     )
 

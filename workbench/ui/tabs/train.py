@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
+from workbench.core.evaluated import EvaluationSection
 from workbench.core.method import METHODS
 from workbench.core.preset import all_presets
-from workbench.core.sections import ComputeSection, EvaluationSection
+from workbench.core.sections import ComputeSection
 from workbench.core.task import TASKS
 from workbench.core.training import TrainingSection
 from workbench.engine import supervisor
