@@ -21,6 +21,7 @@ QUICK = """([title, right]) => { const seek = () => {
   if (choice && !choice.closest('label').classList.contains('selected')) { choice.click(); window.pressedAt = performance.now(); } else requestAnimationFrame(seek);
 }; seek(); }"""
 """Press the right choice of that lab in the very frame in which it is there."""
+PICTURED = ("self-attention", "lora-rank", "supervised", "tokenizer", "many-processes")
 REAL = {"annotation": "data", "gradient-descent": "train", "many-processes": "train"}
 """Labs whose way to the real thing is followed, and where it leads."""
 
@@ -54,11 +55,14 @@ def test_the_first_click_counts_however_quick(visit: Callable[..., Any]) -> None
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_every_lab_of_the_road_answers(visit: Callable[..., Any], workbench: Any, lang: str) -> None:
+def test_every_lab_of_the_road_answers(visit: Callable[..., Any], workbench: Any, picture: Any, lang: str) -> None:
     page = visit(f"/{lang}/")
     for kind in KINDS:
         opened(page, kind)
         assert page.locator("#lab .note.bad[role=alert]").count() == 0, kind
+        if kind in PICTURED:
+            page.locator("#lab").evaluate("lab => lab.scrollIntoView()")
+            picture(page, f"lab-{kind}-{lang}", settle=2500)
     known = _progress.told(workbench.workspace)
     assert all(any(event["what"] == "touch" for event in known[kind]) for kind in KINDS)
 

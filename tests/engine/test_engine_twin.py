@@ -182,3 +182,18 @@ def test_every_text_is_used_and_is_python(path: Path) -> None:
     ast.parse(path.read_text(encoding="utf-8"))
     names = {*TASKS.kinds(), *twin.FILES.values(), "chat.marked", "chat.prefix", "judged", "pad", "lengths", "bottleneck", "weights"}  # fmt: skip
     assert path.stem in names
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours, and not among those the tests install
+def test_the_notebook_runs_in_a_real_kernel(run: Run, tmp_path: Path) -> None:
+    """Where nbclient and ipykernel are installed; elsewhere its cells run one after the other in a process, as above."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    exporting.take(run, "notebook", tmp_path / "x", check_steps=0)
+    told = nbformat.read(str(tmp_path / "x" / "train.ipynb"), as_version=4)
+    told.cells = [cell for cell in told.cells if "install" not in cell.metadata.get("tags", ())]
+    told.metadata.kernelspec.name = "python3"
+    nbclient.NotebookClient(told, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    found = json.loads((tmp_path / "tuned" / "losses.json").read_text())
+    assert all(math.isclose(old, new, rel_tol=SAME) for old, new in zip(twin_check.losses_of(run), found, strict=True))

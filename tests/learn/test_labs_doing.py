@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -87,6 +89,15 @@ def test_memory_and_wire_as_the_zero_paper_has_them() -> None:
     assert many_processes.bubble(4, 8) == pytest.approx(3 / 11)
 
 
+def is_address(url: str) -> bool:
+    """https, a host with a known kind of name, no doubled slash, no trace of copying; papers by a number there can be."""
+    found = urlsplit(url)
+    host = re.fullmatch(r"([a-z0-9-]+\.)+(com|org|cn|ai|edu|io|co)", found.netloc)
+    plain = found.scheme == "https" and host and not re.search(r"\s|//|utm_|\.\.", found.path + found.query)
+    paper = found.netloc != "arxiv.org" or re.fullmatch(r"/abs/\d{2}(0[1-9]|1[0-2])\.\d{4,5}", found.path)
+    return bool(plain and paper and url == found.geturl())
+
+
 def test_every_stop_has_something_to_read_and_every_entry_is_whole() -> None:
     assert all(resources.found(stop) for stop in STOPS)
     assert all(resources.found(sort=kind) for kind in resources.KINDS)
@@ -94,7 +105,8 @@ def test_every_stop_has_something_to_read_and_every_entry_is_whole() -> None:
         assert set(each["stops"]) <= set(STOPS)
         assert each["kind"] in resources.KINDS
         assert each["lang"] in ("en", "zh", "both")
-        assert each["url"].startswith("https://")
+        assert is_address(each["url"]), each["url"]
         assert each["why"]["en"]
         assert each["why"]["zh"]
-    assert len({each["url"] for each in resources.shelf()}) == len(resources.shelf())
+    kept = [(each["url"].rstrip("/").lower(), each["title"]) for each in resources.shelf()]
+    assert all(len(set(names)) == len(names) for names in zip(*kept, strict=True)), "nothing stands twice"
