@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -182,8 +184,17 @@ def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--role", action="append", default=[], metavar="column=role")
 
 
+def _speak() -> None:
+    """A terminal that cannot write a sign gets another in its place; programs that are started from here write UTF-8."""
+    os.environ.setdefault("PYTHONUTF8", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; a UserError becomes one sentence on stderr and exit status 2."""
+    _speak()
     arguments = parser().parse_args(argv)
     if not arguments.verb:
         parser().print_help()

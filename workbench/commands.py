@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +39,7 @@ def _short(value: Any) -> str:
 def ui(workspace: Workspace, arguments: Arguments) -> int:
     """Open the page."""
     from workbench.door.link import Terms
+    from workbench.door.wire import mounted
     from workbench.ui.app import Door, serve
     from workbench.ui.guest import process
 
@@ -53,18 +53,10 @@ def ui(workspace: Workspace, arguments: Arguments) -> int:
 
     door = Door(
         arguments.host, arguments.port, arguments.lang, os.environ.get("WORKBENCH_PASSWORD"),
-        _path(arguments.root_path), tuple(arguments.allow_host),
+        mounted(arguments.root_path), tuple(arguments.allow_host),
     )  # fmt: skip
     serve(workspace, door, shared)
     return 0
-
-
-def _path(given: str) -> str:
-    """A path a proxy serves us under: "" or "/name". UserError for anything that is none."""
-    path = given.rstrip("/")
-    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
-        raise UserError(f"--root-path is a path such as /workbench; {given[:60]!r} is none.", f"--root-path 须为 /workbench 这样的路径；{given[:60]!r} 不是。", field="--root-path")  # fmt: skip
-    return path
 
 
 def train(workspace: Workspace, arguments: Arguments) -> int:

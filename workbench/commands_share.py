@@ -12,6 +12,7 @@ from workbench.commands import out
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
+from workbench.door import wire
 from workbench.door.accounts import Accounts
 
 Arguments = argparse.Namespace
@@ -30,7 +31,7 @@ def share(workspace: Workspace, arguments: Arguments) -> int:
         out({"stopped": [each.id for each in chosen]}, arguments)
     else:
         terms = links.Terms(
-            arguments.hours, arguments.runs, arguments.place, arguments.root_path.rstrip("/"), arguments.port
+            arguments.hours, arguments.runs, arguments.place, wire.mounted(arguments.root_path), arguments.port
         )
         out(process.share(workspace, arguments.action, terms), arguments)
     return 0

@@ -6,6 +6,7 @@ uvicorn waits for a first request as long as it takes; a few hundred silent conn
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from typing import Any
 
@@ -51,3 +52,11 @@ def listen(host: str, port: int) -> socket.socket:
             field="port",
         ) from error
     return made
+
+
+def mounted(given: str) -> str:
+    """A path a proxy serves us under: "" or "/name". UserError for anything that is none."""
+    path = given.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise UserError(f"--root-path is a path such as /workbench; {given[:60]!r} is none.", f"--root-path 须为 /workbench 这样的路径；{given[:60]!r} 不是。", field="--root-path")  # fmt: skip
+    return path

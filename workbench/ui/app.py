@@ -123,7 +123,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     head = "".join(
         f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in ("page.js", "hints.js")
     )
-    blocks = build(lang, workspace, feed)
+    blocks = build(lang, workspace, feed, leave=door.open_to_others)
     mounted = gr.mount_gradio_app(
         app, blocks, path=f"/{lang}", server_name=door.host, server_port=door.port,
         footer_links=[], allowed_paths=[], max_file_size=FILE, show_error=True, ssr_mode=False,

@@ -93,8 +93,8 @@ class Page:
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 
-def build(lang: Lang, workspace: Workspace, feed: Feed) -> Gated:
-    """The whole page as Blocks."""
+def build(lang: Lang, workspace: Workspace, feed: Feed, leave: bool = False) -> Gated:
+    """The whole page as Blocks; with a way to log out where somebody had to `leave` a name to come in."""
     from workbench.ui.tabs import chat, data, evaluate, learn, model, runs, train
 
     words = Words(lang)
@@ -107,7 +107,7 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> Gated:
         page.beat = gr.Textbox("", visible=False)
         page.aside = gr.Textbox("", visible=False)
         page.asked = gr.Textbox("", visible=False)
-        gr.HTML(rail(words), elem_classes="rail-block", padding=False)
+        gr.HTML(rail(words, leave), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
                 tab.build(page)
@@ -152,20 +152,21 @@ def _word(page: Page, run: Run) -> str:
     return page.feed.view(run).shown(status) if status == "running" else status
 
 
-def rail(words: Words) -> str:
-    """The left rail in work order, the language switch and the theme switch."""
+def rail(words: Words, leave: bool = False) -> str:
+    """The left rail in work order, the language switch, the theme switch, and the way out."""
     buttons = "".join(
         f'<button type="button" data-go="{name}"><span class="n" aria-hidden="true">{index}</span>'
         f"{esc(words(f'nav_{name}'))}<small>g {name[0]}</small></button>"
         for index, name in enumerate(NAMES, 1)
     )
+    way_out = f'<form method="post" action="../logout"><button>{esc(words("logout"))}</button></form>' if leave else ""
     zh, en = ("<span>中文</span>", '<a href="../en/" lang="en">EN</a>')
     if words.lang == "en":
         zh, en = ('<a href="../zh/" lang="zh">中文</a>', "<span>EN</span>")
     return (
         f'<div id="rail"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
         f'<nav aria-label="{esc(words("pages"))}">{buttons}</nav></div>'
-        f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button></div>'
+        f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button>{way_out}</div>'
     )
 
 
