@@ -229,6 +229,19 @@ def test_the_command_line_shows_then_asks_for_the_digest(workspace: Workspace, f
     assert not canary.exists(), "looking never runs it"
 
 
+def test_what_one_would_look_at_first_is_found(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "x = 1\ny = '\u202e'\nfrom urllib.request import urlopen\neval('1')\n" + "#" * consent.LONGEST
+    )
+    (folder / "bad.py").write_text("def (")
+    (folder / "lib.so").write_bytes(b"\x7fELF")
+    code = consent.code_of(folder)
+    assert code is not None
+    said = consent.findings(folder, code)
+    wanted = {"odd.py:0 longer", "odd.py:2 invisible", "odd.py:3 import urllib", "odd.py:4 eval", "bad.py:0 cannot be parsed", "lib.so:0 no source", "modeling_x.py:1 import os"}  # fmt: skip
+    assert {want for want in wanted if any(each.startswith(want) for each in said)} == wanted
+
+
 def test_a_model_from_the_hub_brings_its_code_to_be_read(workspace: Workspace, folder: Path, hub: Any, canary: Path) -> None:  # fmt: skip
     shutil.copytree(folder, hub.root / "someone" / "with-code")
     with pytest.raises(UserError, match="not run unless you agree"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -88,7 +89,9 @@ def _telling(path: Path) -> Iterator[tuple[int, str]]:
         yield 0, "no source code"
         return
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        yield from _hidden(text)
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield 0, "cannot be parsed"
         return
@@ -98,6 +101,15 @@ def _telling(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"import {name}") for name in names if name.partition(".")[0] in TELLING)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
             yield node.lineno, f"{node.func.id}(…)"
+
+
+def _hidden(text: str) -> Iterator[tuple[int, str]]:
+    """What keeps a reader from seeing what runs (Boucher and Anderson, 2021, arXiv:2111.00169)."""
+    if len(text) > LONGEST:
+        yield 0, f"longer than {LONGEST:,} characters, shown in part"
+    for line, words in enumerate(text.splitlines(), 1):
+        if any(unicodedata.category(char) == "Cf" for char in words):
+            yield line, "invisible or direction-changing characters"
 
 
 def texts(folder: Path, code: Code) -> dict[str, str]:
