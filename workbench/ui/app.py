@@ -185,23 +185,25 @@ def serve(workspace: Workspace, door: Door) -> None:
     from workbench.engine.supervisor import Supervisor
 
     check_port(door)
-    door = door.locked()
+    given, door = door.password, door.locked()
     app = create(workspace, door)
     Supervisor(workspace).start()
     config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none")
     server = uvicorn.Server(config)
-    _announce(door, workspace.root)
+    _announce(door, workspace.root, given)
     if door.share:
         _share(door)
     server.run()
 
 
-def _announce(door: Door, root: Path) -> None:
+def _announce(door: Door, root: Path, given: str | None) -> None:
+    """Where the page is. A password that was made up is told; one that was given is known, and logs are kept."""
     shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
     print(f"Workbench · 工作台  http://{shown}:{door.port}", flush=True)
     print(f"Workspace · 工作区  {root}", flush=True)
     if door.password:
-        print(f"User · 用户 workbench   Password · 密码 {door.password}", flush=True)
+        told = "WORKBENCH_PASSWORD" if given else door.password
+        print(f"User · 用户 workbench   Password · 密码 {told}", flush=True)
 
 
 def _share(door: Door) -> None:
