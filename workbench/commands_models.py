@@ -1,8 +1,11 @@
-"""The verb `models`: code that comes with a model is shown, agreed to by its digest, and refused again."""
+"""Verbs about what comes from elsewhere. `models`: code that comes with a model is shown, agreed to by its digest, and refused again.
+`sbom`: what is installed."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import UserError
@@ -12,11 +15,29 @@ Arguments = argparse.Namespace
 
 
 def options(verbs: Any) -> None:
-    """`models consent NAME [--digest D]` and `models withdraw NAME`."""
+    """`models consent NAME [--digest D]`, `models withdraw NAME`, `sbom [--out FILE]`."""
     verb = verbs.add_parser("models", help="consent | withdraw: code that comes with a model, and whether it may run")
     verb.add_argument("action", choices=["consent", "withdraw"])
     verb.add_argument("model", metavar="NAME")
     verb.add_argument("--digest", default="", help="consent: the digest that was shown for the files you have read")
+
+    bill = verbs.add_parser("sbom", help="what is installed, as a software bill of materials (CycloneDX 1.6)")
+    bill.add_argument("--out", type=Path, default=None, metavar="FILE.json")
+
+
+def sbom(workspace: Workspace, arguments: Arguments) -> int:
+    """Printed, or written to a file."""
+    from workbench.core.files import write_json, writing
+    from workbench.engine.sbom import bill
+
+    made = bill()
+    if arguments.out is None:
+        print(json.dumps(made, ensure_ascii=False))
+        return 0
+    with writing(arguments.out.parent):
+        write_json(arguments.out, made)
+    print(json.dumps({"out": str(arguments.out), "components": len(made["components"])}))
+    return 0
 
 
 def models(workspace: Workspace, arguments: Arguments) -> int:
@@ -58,4 +79,4 @@ def _show(facts: dict[str, Any]) -> None:
     print(f"given={facts['given']}  --digest {facts['digest']}")
 
 
-HANDLERS = {"models": models}
+HANDLERS = {"models": models, "sbom": sbom}
