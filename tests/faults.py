@@ -29,6 +29,9 @@ EVENTS, FEED, PAGE, VIEWS, DRIVEN = (
     "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "ui/test_app_faults.py", "browser/test_run_views.py", "browser/test_runs.py",
 )  # fmt: skip
 
+CARRIERS, CONSENT, SECRETS = (f"carriers/test_{name}.py" for name in ("carriers", "consent", "secrets"))
+HOUSE, SUPPLY, LAUNCH = "test_architecture.py", "test_supply.py", "test_launch.py"
+
 
 def named(path: str, *names: str) -> tuple[str, ...]:
     """Tests of one file."""
@@ -218,5 +221,32 @@ FAULTS: tuple[Fault, ...] = (
         Text("Memory grows by 5 % at most, open files and threads stay flat, temporary files stay few", "内存增长不超过 5%；文件句柄和线程数持平；临时文件有限"),
         named(PAGE, "a_page_does_not_grow_with_runs", "a_page_does_not_grow_with_five_hundred_runs"),
         "real page, stand-in workers; from the first fifth of the runs to the last",
+    ),
+    Fault(
+        "S3", Text("A model, an adapter, a checkpoint or a dataset carries code or a pickle", "模型、适配器、检查点或数据集中夹带代码或 pickle"),
+        Text("Nothing of it runs by any way; one sentence; code only after the owner’s consent to these very files", "任何途径都不会运行它；给出一句明确的说明；代码只有在所有者同意这些文件后才运行"),
+        named(CARRIERS, "no_carrier_fires_by_any_way", "no_carrier_fires_or_stays_when_it_comes_from_the_hub", "the_canary_is_alive", "a_run_goes_on_from_none_but_its_own_workspace_s_checkpoints", "a_pickle_is_no_dataset", "no_builder_is_chosen_by_its_name")
+        + named(CONSENT, "code_runs_after_consent_and_not_before", "whatever_changes_asks_again", "code_that_lies_elsewhere_is_never_agreed_to", "a_run_of_a_recipe_runs_no_code_on_its_own", "only_the_owner_at_the_machine_may_agree")
+        + named(HOUSE, "code_is_trusted_at_one_place"),
+        "thirty carriers, each with a canary that appears when it runs, by every loader there is; the network is closed",
+    ),
+    Fault(
+        "S7", Text("Tokens and keys are set while everything is done", "在设置了各种密钥的情况下完成所有操作"),
+        Text("Found nowhere: disk, temporary files, pages, logs, exports; never sent to another host", "任何地方都找不到：磁盘、临时文件、页面、日志、导出；绝不发送到其他主机"),
+        named(SECRETS, "the_looker_finds_what_is_there", "a_run_by_a_real_worker_and_one_that_fails", "whatever_is_taken_away", "job_files_carry_none", "what_a_judge_is_asked_with", "a_token_does_not_follow_a_redirect_to_another_host", "the_page_shows_none_in_any_tab_or_language"),
+        "seven secrets with values of their own; every byte that was written, served, printed or pushed is searched for them, plain and as a password travels",
+    ),
+    Fault(
+        "S8", Text("A package is old, swapped, or a key is left in the repository", "软件包过旧或被替换，或仓库中遗留密钥"),
+        Text("No release below a known floor, every file by its digest, a bill of materials, no key", "没有低于已知下限的版本；每个文件按摘要核对；有物料清单；没有密钥"),
+        named(SUPPLY, "no_release_is_below_its_floor", "every_locked_release_has_digests_and_comes_by_name", "the_lock_holds_what_the_project_asks_for", "the_bill_of_materials_is_what_cyclonedx_asks_for", "no_key_is_in_the_repository")
+        + named(LAUNCH, "packages_are_held_against_their_digests", "a_package_that_is_not_the_locked_one_ends_set_up"),
+        "lock files, installed metadata and all files under version control are read",
+    ),
+    Fault(
+        "S9", Text("Somebody writes a dangerous call", "有人写下危险的调用"),
+        Text("A test fails: shells, text run as code, pickles, raw HTML, unchecked downloads", "测试失败：shell、把文本当代码运行、pickle、未转义的 HTML、未核对的下载"),
+        named(HOUSE, "nothing_dangerous_is_said", "every_ban_catches_its_sample", "what_is_allowed_is_not_caught", "every_call_that_is_banned_has_a_sample", "the_network_is_asked_in_few_places"),
+        "every module is parsed; each ban has a sample that it must catch",
     ),
 )  # fmt: skip

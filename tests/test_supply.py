@@ -140,10 +140,10 @@ KEYS = {
 }  # fmt: skip
 
 
-MADE_UP = {"tests/data/badfiles.py: OpenAI", "tests/data/test_data_cleaning.py: JWT", "tests/data/test_data_cleaning.py: private key"}
+MADE_UP = {
     "tests/data/badfiles.py: OpenAI",
     "tests/data/test_data_cleaning.py: JWT",
-    "tests/data/test_data_cleaning.py: OpenAI",
+    "tests/data/test_data_cleaning.py: private key",
 }
 """Invented ones, in the tests of the step that finds keys in a person's data."""
 
