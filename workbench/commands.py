@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -38,19 +39,32 @@ def _short(value: Any) -> str:
 
 def ui(workspace: Workspace, arguments: Arguments) -> int:
     """Open the page."""
+    from workbench.door.link import Terms
     from workbench.ui.app import Door, serve
+    from workbench.ui.guest import process
 
-    serve(
-        workspace,
-        Door(
-            arguments.host,
-            arguments.port,
-            arguments.share,
-            arguments.lang,
-            os.environ.get("WORKBENCH_PASSWORD"),
-        ),
-    )
+    def shared() -> None:
+        if arguments.share:
+            try:
+                told = process.share(workspace, arguments.share, Terms(place="tunnel"))
+                print("Link · 链接  " + "  ".join(told["urls"]), flush=True)
+            except UserError as error:
+                print(error.say(terminal_lang()), file=sys.stderr, flush=True)
+
+    door = Door(
+        arguments.host, arguments.port, arguments.lang, os.environ.get("WORKBENCH_PASSWORD"),
+        _path(arguments.root_path), tuple(arguments.allow_host),
+    )  # fmt: skip
+    serve(workspace, door, shared)
     return 0
+
+
+def _path(given: str) -> str:
+    """A path a proxy serves us under: "" or "/name". UserError for anything that is none."""
+    path = given.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise UserError(f"--root-path is a path such as /workbench; {given[:60]!r} is none.", f"--root-path 须为 /workbench 这样的路径；{given[:60]!r} 不是。", field="--root-path")  # fmt: skip
+    return path
 
 
 def train(workspace: Workspace, arguments: Arguments) -> int:

@@ -25,9 +25,11 @@ from workbench.core.recipe import Recipe, parse
 from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
+from workbench.door.guard import ROLE, anybody
+from workbench.door.roles import AT_HOME, GUESTS, OWNERS, UNKNOWN, VIEWERS, Role, Roles
 from workbench.engine import anatomy, supervisor
 from workbench.models import catalog, consent, loading
-from workbench.ui.consent import at_the_machine
+from workbench.ui.access import roles_of
 
 pytestmark = [QUIET, pytest.mark.usefixtures("modules")]
 SOURCE = f"""import os, pathlib
@@ -188,30 +190,22 @@ def test_the_result_of_a_whole_model_needs_the_same_consent(workspace: Workspace
         loading.load_tuned(run, folder)
 
 
-def request(client: str, **headers: str) -> Any:
-    return SimpleNamespace(client=SimpleNamespace(host=client), headers={"Host": "127.0.0.1:7860", **headers})
-
-
-@pytest.mark.parametrize(
-    ("asked", "local"),
-    [
-        (request("127.0.0.1"), True),
-        (request("::1", Host="[::1]:7860"), True),
-        (request("192.168.1.7"), False),
-        (request("127.0.0.1", Host="x.gradio.live"), False),
-        (request("127.0.0.1", **{"X-Forwarded-For": "10.1.1.1"}), False),
-        (request("127.0.0.1", Forwarded="for=10.1.1.1"), False),
-        (SimpleNamespace(client=None, headers={"host": "localhost"}), False),
-    ],
-)
-def test_only_the_owner_at_the_machine_may_agree(asked: Any, local: bool, workspace: Workspace, folder: Path) -> None:
-    assert at_the_machine(asked) == local
+@pytest.mark.parametrize("held", [AT_HOME, OWNERS, VIEWERS, GUESTS, UNKNOWN], ids=lambda held: "+".join(sorted(held)))
+def test_only_the_owner_at_the_machine_may_agree(held: Roles, workspace: Workspace, folder: Path) -> None:
     code = consent.code_of(folder)
     assert code is not None
+    local = Role.LOCAL in roles_of(SimpleNamespace(scope={ROLE: held}))
+    assert local == (held == AT_HOME)
     if not local:
         with pytest.raises(UserError, match="Only the owner"):
-            consent.give(workspace, folder, code.digest, at_the_machine(asked))
-        assert not consent.given(workspace, code)
+            consent.give(workspace, folder, code.digest, local)
+    assert not consent.given(workspace, code)
+
+
+@pytest.mark.parametrize(("client", "headers"), [("192.168.1.7", {}), ("127.0.0.1", {"x-forwarded-for": "10.1.1.1"}), ("127.0.0.1", {"forwarded": "for=10.1.1.1"}), ("", {})])  # fmt: skip
+def test_nobody_who_comes_from_elsewhere_is_at_the_machine(client: str, headers: dict[str, str]) -> None:
+    assert Role.LOCAL not in anybody(client, headers, {})
+    assert Role.LOCAL in anybody("127.0.0.1", {}, {})
 
 
 def test_the_command_line_shows_then_asks_for_the_digest(workspace: Workspace, folder: Path, canary: Path) -> None:

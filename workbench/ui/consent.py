@@ -7,12 +7,11 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.errors import UserError
+from workbench.door.roles import Role
 from workbench.models import catalog, consent
-from workbench.ui.guard import LOOPBACK, host_name, is_loopback
+from workbench.ui.access import only_here, roles_of
 from workbench.ui.notices import esc, facts, fine, problem, tag
 from workbench.ui.page import Page
-
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 def build(page: Page, name: Any, bar: Any) -> None:
@@ -26,22 +25,15 @@ def build(page: Page, name: Any, bar: Any) -> None:
     digest = gr.State("")
     drawn: list[Any] = [card, shown, agree, withdraw, digest]
 
-    def give(value: str, known: str, request: gr.Request) -> list[Any]:
-        return _give(page, value, known, at_the_machine(request))
+    @only_here
+    def agreed(value: str, known: str, request: gr.Request) -> list[Any]:
+        return _give(page, value, known, Role.LOCAL in roles_of(request))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     name.change(lambda value: [*_card(page, value), ""], [name], [*drawn, said], **quiet)
     bar.change(lambda value: _card(page, value), [name], drawn, **quiet)
-    agree.click(give, [name, digest], [*drawn, said], queue=False)
+    agree.click(agreed, [name, digest], [*drawn, said], queue=False)
     withdraw.click(lambda value: _withdraw(page, value), [name], [*drawn, said], queue=False)
-
-
-def at_the_machine(request: gr.Request) -> bool:
-    """Whether a request comes from this machine itself, asked for by a name of its own, and through no proxy or tunnel."""
-    headers = {key.lower(): value for key, value in request.headers.items()}
-    client = request.client.host if request.client else ""
-    direct = not any(name in headers for name in FORWARDED)
-    return direct and is_loopback(str(client)) and host_name(headers.get("host", "")) in LOOPBACK
 
 
 def _card(page: Page, value: str | None) -> list[Any]:

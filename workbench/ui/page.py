@@ -14,9 +14,11 @@ from workbench.core.workspace import Workspace
 from workbench.data.dataset import Dataset
 from workbench.engine.diagnosis import alarms
 from workbench.ui import aside
+from workbench.ui.access import Gated
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.notices import esc, fine, progress
+from workbench.ui.shared import banner
 from workbench.ui.words import Words
 
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
@@ -91,13 +93,13 @@ class Page:
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 
-def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
+def build(lang: Lang, workspace: Workspace, feed: Feed) -> Gated:
     """The whole page as Blocks."""
     from workbench.ui.tabs import chat, data, evaluate, learn, model, runs, train
 
     words = Words(lang)
     page = Page(words, workspace, feed, Draft(workspace))
-    with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
+    with Gated(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
         page.pulse = gr.Number(0, visible=False)
         page.run = gr.Textbox("", visible=False)
         fresh = gr.Button(elem_id="news", elem_classes="unseen")
@@ -117,6 +119,7 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         for (fn, inputs, outputs), js in [*((view, None) for view in page.loads), *page.lists]:
             blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False, js=js)
         _hush(blocks, page.mark)
+    blocks.gate(words)
     return blocks
 
 
@@ -156,9 +159,9 @@ def rail(words: Words) -> str:
         f"{esc(words(f'nav_{name}'))}<small>g {name[0]}</small></button>"
         for index, name in enumerate(NAMES, 1)
     )
-    zh, en = ("<span>中文</span>", '<a href="/en/" lang="en">EN</a>')
+    zh, en = ("<span>中文</span>", '<a href="../en/" lang="en">EN</a>')
     if words.lang == "en":
-        zh, en = ('<a href="/zh/" lang="zh">中文</a>', "<span>EN</span>")
+        zh, en = ('<a href="../zh/" lang="zh">中文</a>', "<span>EN</span>")
     return (
         f'<div id="rail"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
         f'<nav aria-label="{esc(words("pages"))}">{buttons}</nav></div>'
@@ -167,7 +170,11 @@ def rail(words: Words) -> str:
 
 
 def job_bar(page: Page) -> str:
-    """The line at the bottom of every page: what runs now, how far it is, or that nothing runs."""
+    """The line at the bottom of every page: what runs now, how far it is, or that nothing runs; above it, whether anything is shared."""
+    return banner(page.workspace, page.words) + _job(page)
+
+
+def _job(page: Page) -> str:
     words = page.words
     runs = all_runs(page.workspace)[:20]
     active = next((run for run in runs if run.status == "running"), None)
