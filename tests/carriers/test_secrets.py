@@ -6,14 +6,11 @@ import base64
 import json
 import logging
 import os
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,14 +174,6 @@ def test_a_token_does_not_follow_a_redirect_to_another_host(workspace: Workspace
     clean("a downloaded model", workspace.root)
 
 
-def get(port: int, path: str) -> bytes:
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
-    word = base64.b64encode(f"workbench:{SECRETS['WORKBENCH_PASSWORD']}".encode()).decode()
-    asked.add_header("Authorization", f"Basic {word}")
-    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
-        return bytes(answer.read())
-
-
 @pytest.fixture
 def page(home: Workspace, secret: None) -> Iterator[tuple[int, Path]]:
     """A page behind a password that was given, and what it prints."""
@@ -192,7 +181,7 @@ def page(home: Workspace, secret: None) -> Iterator[tuple[int, Path]]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     printed = home.root.parent / "printed"
-    command = [sys.executable, "-m", "workbench.cli", "ui", "--port", str(port), "--workspace", str(home.root)]
+    command = [sys.executable, "-m", "workbench.cli", "ui", "--port", str(port), "--workspace", str(home.root), "--allow-host", "bench.example"]  # fmt: skip
     with printed.open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"})  # fmt: skip
     try:
@@ -202,26 +191,28 @@ def page(home: Workspace, secret: None) -> Iterator[tuple[int, Path]]:
         process.wait()
 
 
-def up(port: int) -> None:
+def entered(address: str) -> httpx.Client:
+    """Logged in with the password that was given."""
+    client = httpx.Client(base_url=address, timeout=60, trust_env=False)
     for _ in range(600):
         try:
-            get(port, "/health")
-            return
-        except OSError:
+            client.get("/login")
+            break
+        except httpx.HTTPError:
             time.sleep(0.1)
+    answer = client.post("/login", data={"name": "workbench", "password": SECRETS["WORKBENCH_PASSWORD"]})
+    assert answer.status_code == 303
+    return client
 
 
 @pytest.mark.slow
 def test_the_page_shows_none_in_any_tab_or_language(page: tuple[int, Path], home: Workspace, tmp_path: Path) -> None:
     port, printed = page
-    up(port)
-    seen = [get(port, f"/{lang}/{part}") for lang in ("en", "zh") for part in ("", "config", "news", "hints", "gradio_api/info")]  # fmt: skip
-    assert all(seen)
-    assert all(f"page-{name}".encode() in seen[1] for name in ("data", "model", "train", "runs", "evaluate", "chat"))
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/en/", timeout=60)
-    refused = caught.value.read()
-    caught.value.close()
-    assert re.search(rb"Password . ", printed.read_bytes()) or b"WORKBENCH_PASSWORD" in printed.read_bytes()
-    clean("pages, their settings and what the page prints", *seen, refused, printed.read_bytes())
+    with entered(f"http://127.0.0.1:{port}") as client:
+        seen = [client.get(f"/{lang}/{part}") for lang in ("en", "zh") for part in ("", "config", "news", "hints")]
+        refused = [client.post("/login", data={"name": "workbench", "password": "guess"}), client.get("/no/such/page")]
+        assert {answer.status_code for answer in seen} == {200}
+        assert all(f"page-{name}" in seen[1].text for name in ("data", "model", "train", "runs", "evaluate", "chat"))
+    assert b"WORKBENCH_PASSWORD" in printed.read_bytes()
+    clean("pages, their settings and what the page prints", *(each.content for each in [*seen, *refused]), printed.read_bytes())  # fmt: skip
     clean("runs, their logs and the temp folder", home.root, tmp_path / "temp")
