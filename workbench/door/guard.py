@@ -76,10 +76,8 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         path = self._path(str(scope["path"]))
-        scope |= {
-            "path": self.prefix + path,
-            "root_path": self.prefix,
-        }  # as ASGI wants it: the path with what it is mounted under
+        # as ASGI wants it: the path with what it is mounted under
+        scope.update(path=self.prefix + path, root_path=self.prefix)
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         send = with_headers(send, self.headers)
         refusal = self._refusal(scope, path, headers)
