@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -208,7 +209,7 @@ def entered(address: str) -> httpx.Client:
 @pytest.mark.slow
 def test_the_page_shows_none_in_any_tab_or_language(page: tuple[int, Path], home: Workspace, tmp_path: Path) -> None:
     port, printed = page
-    with entered(f"http://127.0.0.1:{port}") as client:
+    with contextlib.closing(entered(f"http://127.0.0.1:{port}")) as client:
         seen = [client.get(f"/{lang}/{part}") for lang in ("en", "zh") for part in ("", "config", "news", "hints")]
         refused = [client.post("/login", data={"name": "workbench", "password": "guess"}), client.get("/no/such/page")]
         assert {answer.status_code for answer in seen} == {200}
