@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.models.chat_template import understood
+
 ROLES = ("system", "user", "assistant")
 MARK = "\u241f{}\u241f"
 SPACED = "\n  spaced out \n\n"
@@ -72,7 +74,8 @@ def conversations() -> list[list[dict[str, str]]]:
 
 
 def _said(tokenizer: Any, talk: Sequence[dict[str, str]], ask: bool = True) -> str:
-    return str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask))
+    with understood():
+        return str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask))
 
 
 def _shape(tokenizer: Any) -> Shape | None:

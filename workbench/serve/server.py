@@ -21,6 +21,7 @@ from workbench.core.errors import UserError
 from workbench.core.files import write_json
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
+from workbench.door.wire import listen
 from workbench.serve import precedence
 from workbench.serve.app import build
 from workbench.serve.engine import Engine
@@ -40,29 +41,12 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default=os.environ.get("WORKBENCH_SERVE_KEY", ""), help="or WORKBENCH_SERVE_KEY")
+    parser.add_argument("--tell-key", action="store_true", help="into the state file: a key that was made up for it")
     parser.add_argument("--idle", type=float, default=20.0, help="minutes without a request before it ends; 0: never")
     parser.add_argument("--slots", type=int, default=16, help="answers at once")
     parser.add_argument("--queue", type=int, default=256, help="requests in hand at most; one more is told: busy")
     parser.add_argument("--room", type=float, default=None, help="MB beside the base model; half of what is free")
     return parser.parse_args(given)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, or UserError when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-        made.listen(256)
-    except OSError as error:
-        made.close()
-        raise UserError(
-            f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.",
-            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请用 --port 另选一个。",
-            field="port",
-        ) from error
-    return made
 
 
 def loaded(options: argparse.Namespace) -> Service:
@@ -125,7 +109,8 @@ def main(given: Sequence[str] | None = None) -> int:
         return 2
     port = sock.getsockname()[1]
     target = f"run:{options.run}" if options.run else f"model:{options.model}"
-    write_json(options.state, {**facts, "port": port, "key": options.key, "target": target})
+    key = options.key if options.tell_key else ""  # a person's own key is written nowhere
+    write_json(options.state, {**facts, "port": port, "key": key, "target": target})
     print(f"http://{options.host}:{port}/v1", flush=True)
     asyncio.run(serve(service, sock, options.idle))
     options.state.unlink(missing_ok=True)
