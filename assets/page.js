@@ -111,6 +111,7 @@
     }
     const copy = event.target.closest && event.target.closest("[data-copy]");
     if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = copy.dataset.done; }, () => {});
+    if (event.target.closest?.(".label-wrap")) [300, 1500].forEach((later) => setTimeout(() => window.dispatchEvent(new Event("resize")), later)); // a chart drawn in a shut fold takes its width now
     const more = event.target.closest && event.target.closest("[data-more]");
     if (more) {
       const box = more.closest(".leafed"), later = [...box.querySelectorAll("tr[hidden]")], said = box.querySelector("[data-said]");
