@@ -239,11 +239,9 @@ def test_with_its_program_the_tunnels_address_is_the_links(tmp_path: Path, works
     assert tunnel.has_tunnel()
     assert tunnel.open_tunnel(7999) == "https://abc123.gradio.example"
     for each in tunneling.CURRENT_TUNNELS:
-        program = each.proc
-        each.kill()
-        if program:
-            program.wait()
-            program.stdout.close()
+        if each.proc:
+            with each.proc:
+                each.kill()
     link = links.make(workspace, run, replace(Terms(), place="tunnel"))[0]
     monkeypatch.setattr(process, "open_tunnel", lambda port: "https://abc123.gradio.example")
     assert process.addresses(link, 1) == ["https://abc123.gradio.example"]
