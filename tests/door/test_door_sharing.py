@@ -223,9 +223,11 @@ def test_with_its_program_the_tunnels_address_is_the_links(tmp_path: Path, works
     monkeypatch.setattr(networking, "GRADIO_SHARE_SERVER_ADDRESS", "localhost:7000")
     assert tunnel.has_tunnel()
     assert tunnel.open_tunnel(7999) == "https://abc123.gradio.example"
-    for each in tunneling.CURRENT_TUNNELS:
-        each.kill()
-        each.proc.wait()
+    while tunneling.CURRENT_TUNNELS:
+        held = tunneling.CURRENT_TUNNELS.pop()
+        program_run = held.proc
+        held.kill()  # forgets its process
+        program_run.communicate()
     link = links.make(workspace, run, replace(Terms(), place="tunnel"))[0]
     monkeypatch.setattr(process, "open_tunnel", lambda port: "https://abc123.gradio.example")
     assert process.addresses(link, 1) == ["https://abc123.gradio.example"]
