@@ -178,3 +178,19 @@ def test_who_logs_in_gets_a_cookie_and_the_page_under_its_path(tmp_path: Path, m
     finally:
         out = end(process)
     assert "correct horse" not in out or "Password · 密码 correct horse battery" in out
+
+
+JUNK = {
+    "an unknown page": ("/en/?page=../x", None), "an unknown handler": ("/en/gradio_api/queue/join", {"data": [], "fn_index": 99_999, "session_hash": "x"}),
+    "no handler": ("/en/gradio_api/queue/join", {"session_hash": "x"}), "an unknown name": ("/en/gradio_api/run/nothing", {"data": []}),
+    "an unknown component": ("/en/gradio_api/component_server", {"data": None, "component_id": 99_999, "fn_name": "call", "session_hash": "x"}),
+    "a list": ("/en/gradio_api/queue/join", []), "an unknown event": ("/en/gradio_api/cancel", {"session_hash": "x", "fn_index": 0, "event_id": "y"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JUNK)
+def test_what_no_page_of_ours_asks_is_refused_without_a_failure(port: int, name: str) -> None:
+    path, body = JUNK[name]
+    data = None if body is None else json.dumps(body).encode()
+    code, _ = status(port, path, data, **{"Content-Type": "application/json"})
+    assert 400 <= code < 500 or (code == 200 and name == "an unknown event")

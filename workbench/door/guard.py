@@ -130,27 +130,65 @@ class Guard:
     async def _counted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/upload")
         body = Counted(receive, FILE + BODY if upload else BODY, self.quota if upload else None, self.patience)
-        begun = False
-
-        async def sender(message: Message) -> None:
-            nonlocal begun
-            if begun or body.much is None:
-                begun = True
-                await send(message)
-
+        told = _Told(send, body)
         body.begin(headers.get("content-length", ""))
         try:
             if body.much is None:
-                await self.app(scope, body, sender)
+                await self.app(scope, body, told)
         except ClientDisconnect:
             pass  # nobody is there to be told
-        except Exception:
-            if body.much is None:
+        except Exception as error:
+            if body.much is None and (told.begun or not is_junk(error)):
+                await told.flush()
                 raise
+            told.failed = type(error).__name__
         finally:
             body.done()
-        if body.much is not None and not begun:
-            await answer(send, body.much.status, body.much.text, {"connection": "close"})
+        if body.much is None and not told.failed:
+            await told.flush()
+        elif body.much is not None:
+            await told.instead(body.much.status, body.much.text)
+        else:
+            await told.instead(400, "This request could not be understood. 无法理解这个请求。")
+
+
+JUNK = (KeyError, IndexError, TypeError, AttributeError, ValueError)
+
+
+def is_junk(error: Exception) -> bool:
+    """Whether this is what a request that is not one of the page's own raises in Gradio's routes: an unknown handler or page, a body of
+    another shape."""
+    return isinstance(error, JUNK) or type(error).__module__.startswith("gradio.")
+
+
+@dataclass
+class _Told:
+    """What the application says, kept back where it only says that it failed or was told that the client had gone."""
+
+    send: Send
+    body: Counted
+    begun: bool = False
+    failed: str = ""
+    kept: list[Message] = field(default_factory=list)
+
+    async def __call__(self, message: Message) -> None:
+        """One message of the answer."""
+        if not self.begun and (self.body.much is not None or self.kept or message.get("status") == 500):
+            self.kept.append(message)
+            return
+        self.begun = True
+        await self.send(message)
+
+    async def flush(self) -> None:
+        """What was kept back, after all."""
+        for message in self.kept:
+            await self.send(message)
+        self.kept.clear()
+
+    async def instead(self, status: int, text: str) -> None:
+        """Another answer, if none has begun."""
+        if not self.begun:
+            await answer(self.send, status, text, {"connection": "close"})
 
 
 def host_name(host: str) -> str:
