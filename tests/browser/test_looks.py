@@ -81,7 +81,9 @@ def rings(page: Any, presses: int = 6) -> list[str]:
 
 def looked(chromium: Any, url: str, lang: str, sizes: Sequence[tuple[int, str]], folds: str) -> list[str]:
     """What is wrong with the views of every page at these (width, theme)."""
-    context = chromium.new_context(viewport={"width": sizes[0][0], "height": 900}, locale=lang, color_scheme=sizes[0][1])
+    context = chromium.new_context(
+        viewport={"width": sizes[0][0], "height": 900}, locale=lang, color_scheme=sizes[0][1]
+    )
     context.set_default_timeout(90_000)
     page = context.new_page()
     page.goto(f"{url}/{lang}/#train")
