@@ -54,6 +54,13 @@ def there(path: Path) -> bool:
         return False
 
 
+def entries(root: Path, mark: str) -> list[Path]:
+    """The folders of `root` that hold a file called `mark`. Hidden ones are none, and neither are links: what a link leads to may lie
+    outside the workspace, where nothing is read and nothing written."""
+    folders = root.iterdir() if root.is_dir() else ()
+    return [path for path in folders if not path.name.startswith(".") and there(path / mark) and not path.is_symlink()]
+
+
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """A folder that cannot be written to is one sentence, not a traceback."""
