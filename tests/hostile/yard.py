@@ -11,7 +11,7 @@ from typing import Any
 from hostile.corpus import PATHS
 from hostile.watch import MODEL
 
-ROWS = '{"text": "canary", "label": "a"}\n' * 4
+ROWS = '{"text": "sesame", "label": "a"}\n' * 4
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def _digest(path: Path) -> str:
 
 
 CANARIES = {
-    "canary.txt": "canary\n",
-    "id_rsa": "canary key\n",
-    ".env": "SECRET=canary\n",
+    "canary.txt": "sesame\n",
+    "id_rsa": "sesame key\n",
+    ".env": "SECRET=sesame\n",
     "config.json": '{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 8}',
     "tokenizer.json": '{"model": {"vocab": {}}}',
     "meta.json": '{"rows": 4, "columns": ["text", "label"], "roles": {"text": "text", "label": "label"}}',

@@ -1,0 +1,28 @@
+"""Files that a browser hands over: those it has uploaded here, and nothing else.
+
+Gradio lets any value of any input name a file: it copies that file into its cache, from where it can be fetched. It checks that the file
+was uploaded only in an app that `launch()` has started; in one that is mounted, as ours is, every file of this machine could be read
+(gradio 6.31, `processing_utils._check_allowed`). An address in place of a file is fetched by the server, checked or not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import gradio as gr
+from gradio import processing_utils
+
+
+def only_uploads(blocks: gr.Blocks) -> None:
+    """Have Gradio check the files of a mounted app, and fetch no address for anybody."""
+    blocks.has_launched = True
+    processing_utils.async_ssrf_protected_download = _never
+    processing_utils.save_url_to_cache = _never_now
+
+
+async def _never(url: str, cache_dir: str) -> NoReturn:
+    _never_now(url, cache_dir)
+
+
+def _never_now(*_: Any, **__: Any) -> NoReturn:
+    raise gr.Error("Upload the file itself; an address is not fetched. 请上传文件本身；不会访问网址。")
