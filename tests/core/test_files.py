@@ -11,7 +11,7 @@ from workbench.core.files import atomic, inside, safe_name, write_text
 
 HOSTILE = [
     "../x", "..\\x", "/etc/passwd", "~root", "a/b", "a\\b", "C:x", "", " ", ".", "..", ".env", "CON", "nul.txt", "x" * 300,
-    "a\x00b", "a\nb", "name.", "name ", "a:b", "．．／", "\u202etxt",
+    "a\x00b", "a\nb", "name.", "name ", "a:b", "．．／", "\u202etxt", "reviews\n", "-rf", "COM¹", "𠀀" * 64,
 ]  # fmt: skip
 
 
