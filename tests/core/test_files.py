@@ -46,6 +46,13 @@ def test_a_link_that_leads_out_is_outside(tmp_path: Path) -> None:
         inside(root, "link", "x")
 
 
+def test_a_link_that_leads_to_itself_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "out").symlink_to("/")
+    with pytest.raises(UserError):
+        inside(tmp_path, "loop", "../out")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")

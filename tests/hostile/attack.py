@@ -41,6 +41,7 @@ class Attack:
         self.yard, self.stride, self.count, self.fields = Yard(folder), stride, 0, 0
         self.errors: Counter[str] = Counter()
         self.slow: list[Any] = []
+        self.bare: set[str] = set()
         self.met: set[str] = set()
         self.values = self.yard.values("made-run", 9)
         self.watch = Watch(self.yard.workspace, self.yard.temp)
@@ -66,7 +67,9 @@ class Attack:
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         try:
             return fn()
-        except (UserError, gr.Error, SystemExit):
+        except UserError:
+            self.bare.add(str(doing[1]))
+        except (gr.Error, SystemExit):
             return None
         except TooLong:
             self.slow.append(doing)
@@ -84,7 +87,7 @@ class Attack:
         return {
             "count": self.count, "fields": self.fields, "values": sorted(self.met), "breaches": _few(self.watch.breaches), "models": _few(self.watch.models),
             "kernel": _few([(None, each, "") for each in self.inotify.told()]), "errors": dict(self.errors.most_common(60)),
-            "slow": self.slow[:40], "spawned": _few([(doing, "spawn", json.dumps(words)) for doing, words in self.watch.spawned]),
+            "slow": self.slow[:40], "bare": sorted(self.bare), "spawned": _few([(doing, "spawn", json.dumps(words)) for doing, words in self.watch.spawned]),
         }  # fmt: skip
 
 

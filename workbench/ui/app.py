@@ -72,6 +72,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     import gradio as gr
 
     from workbench.ui.page import build, news
+    from workbench.ui.toasts import only_text
     from workbench.ui.uploads import only_uploads
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -102,6 +103,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
     )  # fmt: skip
     only_uploads(blocks)
+    only_text()
     # a browser has six connections to one address for all its tabs, and each tab would hold one for ever: the seventh would not open
     blocks.config["connect_heartbeat"] = False
     return mounted

@@ -185,7 +185,10 @@ def _far(words: Words, rows: int, asked: Asked) -> str:
 
 
 def _undone(page: Page, name: str, pulse: float) -> list[Any]:
-    History(page.workspace, name or "").undo()
+    try:
+        History(page.workspace, name or "").undo()
+    except UserError as error:
+        return [problem(error, page.words.lang), gr.skip()]
     return ["", pulse + 1]
 
 

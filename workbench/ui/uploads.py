@@ -25,4 +25,4 @@ async def _never(url: str, cache_dir: str) -> NoReturn:
 
 
 def _never_now(*_: Any, **__: Any) -> NoReturn:
-    raise gr.Error("Upload the file itself; an address is not fetched. 请上传文件本身；不会访问网址。")
+    raise gr.Error("Upload the file itself; an address is not fetched. 请上传文件本身；不会访问网址。", print_exception=False)
