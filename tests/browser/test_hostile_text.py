@@ -23,6 +23,7 @@ from workbench.serve import talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ALL = list(PAYLOADS.values())
+LABELS = ['<a href="https://evil.invalid/label">', "<b>bold</b>"]
 LONG = " ".join(each for each in ALL if len(each) < 500)
 SHORT = [each for each in ALL if "/" not in each and len(each.encode()) < 120 and each.isprintable()]
 """Those that a file may be called."""
@@ -82,7 +83,7 @@ def hostile(workbench: Any) -> Run:
     """A run with payloads in everything that it tells, in a folder that is called like one."""
     names = [each for each in ALL if len(each) < 500]
     columns = ["text", "label", *names]
-    wide = [{"text": text, "label": ALL[place % 2 * 16], **dict.fromkeys(names, "x")} for place, text in enumerate(ALL)]
+    wide = [{"text": text, "label": LABELS[place % 2], **dict.fromkeys(names, "x")} for place, text in enumerate(ALL)]
     library.save(workbench.workspace, "hostile", Table(columns, wide, [], "jsonl", "utf-8"), {"text": "text", "label": "label"})  # fmt: skip
     made = run(workbench.workspace, right(0.4), right(0.9), name=LONG[:100].replace("\x1b", ""), data__dataset="hostile")
     History(workbench.workspace, "hostile").edit(0, "text", LONG, ALL[1])
@@ -102,7 +103,7 @@ def hostile(workbench: Any) -> Run:
 def report(made: Run) -> None:
     """The report card says the payloads wherever it says a word."""
     found: dict[str, Any] = made.report or {}
-    names = {"a": ALL[16], "b": f'<a href="https://evil.invalid/label">{ALL[1]}</a>'}
+    names = {"a": LABELS[1], "b": LABELS[0]}
     found["verdict"] = {"en": LONG, "zh": LONG}
     for grid in ("confusion",):
         if grid in found:
@@ -137,6 +138,8 @@ def test_a_dataset_of_payloads(opened: Callable[[str], Any], hostile: Run, tmp_p
     page = opened("/en/#data")
     option(page, "#dataset-choice", "hostile")
     inert(page, "data preview", "#page-data table td")
+    page.locator("#page-data .js-plotly-plot .ytick").first.wait_for()
+    inert(page, "labels of a dataset in a plot", "#page-data .js-plotly-plot", *LABELS)
     inert(page, "column names", "#page-data table th")
     page.click("#rows > button")
     inert(page, "row grid", "#grid")
@@ -177,7 +180,7 @@ def test_a_report_of_payloads(opened: Callable[[str], Any], hostile: Run) -> Non
         page.click(f"#{fold} > button")
     inert(page, "rows of a report", "#card-rows table")
     page.locator("#page-evaluate .js-plotly-plot .xtick, #page-evaluate .js-plotly-plot .ytick").first.wait_for()
-    inert(page, "labels in a plot", "#page-evaluate .js-plotly-plot", "label")
+    inert(page, "labels in a plot", "#page-evaluate .js-plotly-plot", LABELS[1])
     page.click("#card-take > button")
     page.click("#card-pdf")
     page.locator("#wb-sheet").wait_for(state="attached")
