@@ -85,7 +85,9 @@ def hostile(workbench: Any) -> Run:
     columns = ["text", "label", *names]
     wide = [{"text": text, "label": LABELS[place % 2], **dict.fromkeys(names, "x")} for place, text in enumerate(ALL)]
     library.save(workbench.workspace, "hostile", Table(columns, wide, [], "jsonl", "utf-8"), {"text": "text", "label": "label"})  # fmt: skip
-    made = run(workbench.workspace, right(0.4), right(0.9), name=LONG[:100].replace("\x1b", ""), data__dataset="hostile")
+    made = run(
+        workbench.workspace, right(0.4), right(0.9), name=LONG[:100].replace("\x1b", ""), data__dataset="hostile"
+    )
     History(workbench.workspace, "hostile").edit(0, "text", LONG, ALL[1])
     report(made)
     (made.folder / "worker.log").write_text("\n".join(ALL))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,9 @@ def run(fn: Any, given: list[Any], event: Any = None) -> Any:
     inputs, *_ = special_args(fn.fn, list(given), request(), event or _event({}))
     answer = fn.fn(*inputs)
     if inspect.isgenerator(answer):
-        last = None
-        for place, last in enumerate(answer):
-            if place > YIELDS:
-                break
+        told = list(itertools.islice(answer, YIELDS))
         answer.close()
-        return last
+        return told[-1] if told else None
     return answer
 
 

@@ -67,8 +67,9 @@ def named(text: str) -> bool:
     assert unicodedata.normalize("NFC", name) == name, ascii(text)
     assert len(f".{name}.xxxxxxxx.part".encode()) <= 255, ascii(text)
     for form in forms:
-        assert not set(form) & set('/\\:*?"<>|\0') and form not in ("", ".", "..") and not RESERVED.fullmatch(form), ascii(text)  # fmt: skip
-        assert form.isprintable() and form == form.strip() and not form.startswith((".", "-")), ascii(text)
+        whole = not set(form) & set('/\\:*?"<>|\0') and form not in ("", ".", "..") and not RESERVED.fullmatch(form)
+        seen = form.isprintable() and form == form.strip() and not form.startswith((".", "-"))
+        assert (whole, seen) == (True, True), ascii(text)
     return True
 
 

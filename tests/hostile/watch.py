@@ -76,9 +76,7 @@ class Watch:
             return
         if named in self.named and _reads(event, given):
             return
-        looks = (
-            _reads(event, given) and (os.path.basename(named) in MODEL or event == "os.listdir") and _by_the_loader()
-        )
+        looks = _reads(event, given) and (Path(named).name in MODEL or event == "os.listdir") and _by_the_loader()
         kept = self.models if looks else self.breaches
         kept.append((self.doing, event, named))
 

@@ -77,7 +77,7 @@ class Yard:
         paths = sorted(
             path for folder in self.watched for path in folder.iterdir() if path.is_file() and path.name not in MODEL
         )
-        return {str(path): (path.stat().st_atime_ns, path.stat().st_mtime_ns, _digest(path)) for path in paths} | {str(folder): sorted(os.listdir(folder)) for folder in self.watched}  # fmt: skip
+        return {str(path): (path.stat().st_atime_ns, path.stat().st_mtime_ns, _digest(path)) for path in paths} | {str(folder): sorted(path.name for path in folder.iterdir()) for folder in self.watched}  # fmt: skip
 
 
 def _digest(path: Path) -> str:

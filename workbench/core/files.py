@@ -40,7 +40,9 @@ def inside(root: Path, *parts: str) -> Path:
     base = root.resolve()
     try:
         target = base.joinpath(*parts).resolve()
-        if target.resolve() != target:  # behind a link that leads to itself, “..” and what follows were taken as they stand
+        if (
+            target.resolve() != target
+        ):  # behind a link that leads to itself, “..” and what follows were taken as they stand
             target = base.parent
     except (OSError, ValueError, RuntimeError):
         target = base.parent

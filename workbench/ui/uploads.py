@@ -7,6 +7,9 @@ was uploaded only in an app that `launch()` has started; in one that is mounted,
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import gradio as gr
@@ -20,9 +23,17 @@ def only_uploads(blocks: gr.Blocks) -> None:
     processing_utils.save_url_to_cache = _never_now
 
 
+def to_take(paths: Iterable[str]) -> list[str]:
+    """Copies that may be downloaded: files of the workspace are handed to nobody, and Gradio hands out those in temporary folders only."""
+    place = tempfile.mkdtemp(prefix="taken-")
+    return [str(shutil.copy(path, place)) for path in paths]
+
+
 async def _never(url: str, cache_dir: str) -> NoReturn:
     _never_now(url, cache_dir)
 
 
 def _never_now(*_: Any, **__: Any) -> NoReturn:
-    raise gr.Error("Upload the file itself; an address is not fetched. 请上传文件本身；不会访问网址。", print_exception=False)
+    raise gr.Error(
+        "Upload the file itself; an address is not fetched. 请上传文件本身；不会访问网址。", print_exception=False
+    )
