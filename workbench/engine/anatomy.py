@@ -16,6 +16,7 @@ from workbench.core.workspace import Workspace
 from workbench.engine.ask import Answer, Question, answer, ask
 from workbench.models import catalog
 from workbench.models.anatomy import fold
+from workbench.models.bounded import bounded
 
 EXAMPLE = [
     {"role": "user", "content": "你好 · Hello"},
@@ -72,7 +73,7 @@ def _words(folder: Path) -> Answer:
     own = bool(tokenizer.chat_template)
     ensure_chat_template(tokenizer)
     special = {name: str(value) for name, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    rendered = str(tokenizer.apply_chat_template(EXAMPLE, tokenize=False))
+    rendered = bounded(lambda: str(tokenizer.apply_chat_template(EXAMPLE, tokenize=False)))
     source = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else ""
     return {"special": special, "template": {"own": own, "source": source[:SOURCE_LIMIT], "rendered": rendered}}
 

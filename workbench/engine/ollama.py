@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.models.bounded import bounded
+
 ROLES = ("system", "user", "assistant")
 MARK = "\u241f{}\u241f"
 TALKS: tuple[tuple[str, ...], ...] = (
@@ -57,7 +59,7 @@ def conversations() -> list[list[dict[str, str]]]:
 
 
 def _said(tokenizer: Any, talk: Sequence[dict[str, str]], ask: bool = True) -> str:
-    return str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask))
+    return bounded(lambda: str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask)))
 
 
 def _shape(tokenizer: Any) -> Shape | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.models.bounded import bounded
 from workbench.models.chat_template import ensure_chat_template
 
 Messages = Sequence[dict[str, Any]]
@@ -70,7 +71,7 @@ class _Reader:
         """The template filled in."""
         guarded = [self._guard(message) for message in messages]
         offered = {"tools": self._guarded(self.tools)} if self.able and self.tools else {}
-        return str(self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask, **offered))
+        return bounded(lambda: str(self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask, **offered)))  # fmt: skip
 
     def _guarded(self, value: Any) -> Any:
         """Every text inside lists and mappings guarded."""
@@ -157,11 +158,14 @@ class _Reader:
     def _marked(self, messages: Messages) -> tuple[str, list[tuple[int, int]]]:
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        texts, spans = render_jinja_template(
-            conversations=[[self._guard(message) for message in messages]],
-            chat_template=self.template,
-            return_assistant_tokens_mask=True,
-            **({"tools": self._guarded(self.tools)} if self.able and self.tools else {}),
-            **self.tokenizer.special_tokens_map,
+        offered = {"tools": self._guarded(self.tools)} if self.able and self.tools else {}
+        texts, spans = bounded(
+            lambda: render_jinja_template(
+                conversations=[[self._guard(message) for message in messages]],
+                chat_template=self.template,
+                return_assistant_tokens_mask=True,
+                **offered,
+                **self.tokenizer.special_tokens_map,
+            )
         )
         return texts[0], [(int(start), int(end)) for start, end in spans[0]]
