@@ -86,7 +86,13 @@
   }
   document.addEventListener("click", (event) => {
     const go = event.target.closest && event.target.closest("[data-go]");
-    if (go) { event.preventDefault(); window.wbGo(go.dataset.go); }
+    if (go) {
+      event.preventDefault(); window.wbGo(go.dataset.go);
+      const fold = go.dataset.open && document.querySelector(`#${go.dataset.open} > button`);
+      if (fold) { if (!fold.classList.contains("open")) fold.click(); fold.scrollIntoView({ block: "center" }); }
+    }
+    const copy = event.target.closest && event.target.closest("[data-copy]");
+    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = copy.dataset.done; }, () => {});
     const more = event.target.closest && event.target.closest("[data-more]");
     if (more) {
       const box = more.closest(".leafed"), later = [...box.querySelectorAll("tr[hidden]")], said = box.querySelector("[data-said]");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,25 @@ def pytest_testnodedown(node: Any) -> None:
     NOTED.extend(Figure(*each) for each in getattr(node, "workeroutput", {}).get("noted", []))
 
 
+SPENT: dict[str, float] = defaultdict(float)
+"""Seconds by file."""
+DEAREST = 25
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Where the time goes."""
+    SPENT[report.nodeid.partition("::")[0]] += report.duration
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the tests measured, row by row of tests/faults.py."""
+    """The files that took longest, where many were run; what the tests measured, row by row of tests/faults.py."""
+    if len(SPENT) > DEAREST:
+        terminalreporter.section("where the time went")
+        dearest = sorted(SPENT.items(), key=lambda item: -item[1])[:DEAREST]
+        terminalreporter.write_line(
+            "; ".join(f"{name.removeprefix('tests/')} {seconds:.0f} s" for name, seconds in dearest)
+        )
+        terminalreporter.write_line(f"all files: {sum(SPENT.values()):.0f} s of one process")
     if NOTED:
         terminalreporter.section("faults: what was measured")
         for row, figures in worst(NOTED).items():

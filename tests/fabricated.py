@@ -45,3 +45,17 @@ def run(workspace: Workspace, before: Sequence[str], after: Sequence[str], rows:
     writer.write("finished")
     writer.close()
     return made
+
+
+def left(workspace: Workspace, name: str, losses: Sequence[float], *events: tuple[str, dict[str, Any]]) -> Run:
+    """A run that lies there as if a worker had left it."""
+    run = create(workspace, parse({"task": "text-classification", "method": "lora", "name": name, "model": {"id": "lumo"}, "data": {"dataset": "sentiment-zh"}}))  # fmt: skip
+    (run.folder / "worker.json").write_text('{"pid": 1, "started": 1.0}')
+    writer = EventWriter(run.events_path)
+    writer.write("started", pid=1)
+    for step, loss in enumerate(losses, 1):
+        writer.write("step", step=step, total=len(losses), loss=loss, learning_rate=1e-4, grad_norm=1.0, seconds=float(step))  # fmt: skip
+    for kind, facts in events:
+        writer.write(kind, **facts)
+    writer.close()
+    return run

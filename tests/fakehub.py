@@ -283,10 +283,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve_hub(root: Path, rate: float = 0.0) -> Iterator[Hub]:
+def serve_hub(root: Path, rate: float = 0.0, handler: type[Handler] = Handler) -> Iterator[Hub]:
     """Serve `root` until the block ends."""
     hub = Hub(root, rate=rate)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, hub))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, hub))
     server.daemon_threads = True
     server.block_on_close = False
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"

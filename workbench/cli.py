@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from workbench import (
     commands_export,
     commands_runs,
     commands_search,
+    commands_share,
 )
 from workbench.core.errors import UserError
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.models import source
 
-ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena)  # fmt: skip
+ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena, commands_share)  # fmt: skip
 """Where verbs are at home."""
 BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults", "serve"]  # fmt: skip
 
@@ -60,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     chat.add_argument("target", metavar="RUN|MODEL")
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")
     _serve(verbs.add_parser("serve", help="serve a run or model, OpenAI-compatible"))
+    _share(verbs.add_parser("share", help="a link for guests: chat with one run, for a while"))
+    _users(verbs.add_parser("users", help="who can log in; add asks for a password (or takes WORKBENCH_PASSWORD)"))
     listing = verbs.add_parser("list", help="what there is to choose from")
     listing.add_argument("what", choices=LISTS)
     bench = verbs.add_parser("bench", help="side-by-side comparisons, printed as ratios")
@@ -88,10 +93,31 @@ def _ui(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--port", type=int, default=7860)
     verb.add_argument(
         "--share",
-        action="store_true",
-        help="open a public link (needs a password; one is made if none is given)",
+        nargs="?",
+        const="last",
+        metavar="RUN",
+        help="also make a link to chat with a run (the newest): see share",
     )
     verb.add_argument("--lang", choices=["en", "zh"], default=None)
+    verb.add_argument("--root-path", default="", metavar="/PATH", help="where a reverse proxy serves it")
+    verb.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name it is asked for by")
+
+
+def _share(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "action", metavar="RUN|list|stop", help="a run to chat with; or the open links; or one to take back"
+    )
+    verb.add_argument("link", nargs="?", default="", metavar="LINK", help="stop: which; all of them if none is named")
+    verb.add_argument("--hours", type=float, default=8.0, help="how long it lasts, at most 24")
+    verb.add_argument("--runs", action="store_true", help="runs may be looked at, too")
+    verb.add_argument("--place", choices=["here", "network", "tunnel"], default="here", help="who can reach it")
+    verb.add_argument("--port", type=int, default=0)
+    verb.add_argument("--root-path", default="", metavar="/PATH", help="where a reverse proxy serves it")
+
+
+def _users(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", nargs="?", default="list", choices=["list", "add", "remove"])
+    verb.add_argument("name", nargs="?", default="", metavar="NAME")
 
 
 def _run(verb: argparse.ArgumentParser) -> None:
@@ -158,8 +184,17 @@ def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--role", action="append", default=[], metavar="column=role")
 
 
+def _speak() -> None:
+    """A terminal that cannot write a sign gets another in its place; programs that are started from here write UTF-8."""
+    os.environ.setdefault("PYTHONUTF8", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; a UserError becomes one sentence on stderr and exit status 2."""
+    _speak()
     arguments = parser().parse_args(argv)
     if not arguments.verb:
         parser().print_help()

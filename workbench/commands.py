@@ -38,18 +38,24 @@ def _short(value: Any) -> str:
 
 def ui(workspace: Workspace, arguments: Arguments) -> int:
     """Open the page."""
+    from workbench.door.link import Terms
+    from workbench.door.wire import mounted
     from workbench.ui.app import Door, serve
+    from workbench.ui.guest import process
 
-    serve(
-        workspace,
-        Door(
-            arguments.host,
-            arguments.port,
-            arguments.share,
-            arguments.lang,
-            os.environ.get("WORKBENCH_PASSWORD"),
-        ),
-    )
+    def shared() -> None:
+        if arguments.share:
+            try:
+                told = process.share(workspace, arguments.share, Terms(place="tunnel"))
+                print("Link · 链接  " + "  ".join(told["urls"]), flush=True)
+            except UserError as error:
+                print(error.say(terminal_lang()), file=sys.stderr, flush=True)
+
+    door = Door(
+        arguments.host, arguments.port, arguments.lang, os.environ.get("WORKBENCH_PASSWORD"),
+        mounted(arguments.root_path), tuple(arguments.allow_host),
+    )  # fmt: skip
+    serve(workspace, door, shared)
     return 0
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Workbench:
     workspace: Workspace
     port: int = field(default_factory=free_port)
     extra: dict[str, str] = field(default_factory=dict)
+    more: list[str] = field(default_factory=list)
     process: Any = None
 
     @property
@@ -55,6 +57,7 @@ class Workbench:
             str(self.port),
             "--workspace",
             str(self.workspace.root),
+            *self.more,
         ]
         env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # as a person starts it
         with (self.workspace.root / "ui.log").open("ab") as log:
@@ -62,6 +65,9 @@ class Workbench:
         for _ in range(600):
             try:
                 urllib.request.urlopen(self.url + "/health", timeout=5).close()  # noqa: S310
+                return
+            except urllib.error.HTTPError as error:  # a login is asked for
+                error.close()
                 return
             except OSError:
                 time.sleep(0.1)

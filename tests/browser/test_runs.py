@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fabricated import left
 
 from workbench.core.events import EventWriter
 from workbench.core.recipe import parse
@@ -25,17 +26,7 @@ def until(true: Callable[[], Any], seconds: float = 60) -> None:
 
 
 def fabricated(workbench: Any, name: str, losses: list[float], *events: tuple[str, dict[str, Any]]) -> Run:
-    """A run that lies there as if a worker had left it."""
-    run = create(workbench.workspace, parse({"task": "text-classification", "method": "lora", "name": name, "model": {"id": "lumo"}, "data": {"dataset": "sentiment-zh"}}))  # fmt: skip
-    (run.folder / "worker.json").write_text('{"pid": 1, "started": 1.0}')
-    writer = EventWriter(run.events_path)
-    writer.write("started", pid=1)
-    for step, loss in enumerate(losses, 1):
-        writer.write("step", step=step, total=len(losses), loss=loss, learning_rate=1e-4, grad_norm=1.0, seconds=float(step))  # fmt: skip
-    for kind, facts in events:
-        writer.write(kind, **facts)
-    writer.close()
-    return run
+    return left(workbench.workspace, name, losses, *events)
 
 
 @pytest.fixture

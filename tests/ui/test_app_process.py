@@ -19,7 +19,7 @@ import psutil
 import pytest
 from places import ROOT
 
-from workbench.ui.guard import HEADERS
+from workbench.door.guard import HEADERS
 
 
 def spawn(folder: Path, *more: str) -> tuple[subprocess.Popen[str], int]:
@@ -101,7 +101,7 @@ def test_a_page_at_rest_asks_one_plain_question(port: int) -> None:
     """An event of Gradio's every second would cost the browser a third of a core."""
     with get(port, "/en/news") as answer:
         mark, beat, bar, aside = json.load(answer)
-    assert (mark, beat, aside) == ("", "", "[] [] []")
+    assert (mark, beat, aside) == ("", "", "[] [] [] []")
     assert 'id="jobs"' in bar
     with get(port, "/en/config") as answer:
         config = json.load(answer)
@@ -116,15 +116,65 @@ def test_the_page_process_never_loads_torch(port: int) -> None:
     assert not [item.path for item in process.memory_maps() if "/torch/" in item.path]
 
 
-@pytest.mark.parametrize("more", [("--host", "0.0.0.0")])
-def test_an_open_door_has_a_printed_password(tmp_path: Path, more: tuple[str, ...]) -> None:
-    process, port = spawn(tmp_path, *more)
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Redirections are answers to look at."""
+
+    def redirect_request(self, *given: Any) -> None:
+        return None
+
+
+def status(port: int, path: str, data: bytes | None = None, **headers: str) -> tuple[int, Any]:
+    opener = urllib.request.build_opener(Stay)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
     try:
-        for path in ("/", "/en/", "/en/config", "/en/gradio_api/startup-events", "/health"):
-            with pytest.raises(urllib.error.HTTPError) as caught:
-                get(port, path)
-            assert caught.value.code == 401
-            caught.value.close()
+        with opener.open(request, timeout=60) as answer:
+            return answer.status, answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers
+
+
+@pytest.mark.parametrize("more", [("--host", "0.0.0.0"), ("--root-path", "/wb"), ("--allow-host", "bench.example")])
+def test_a_door_that_others_can_reach_has_a_login_with_a_printed_password(tmp_path: Path, more: tuple[str, ...]) -> None:  # fmt: skip
+    process, port = spawn(tmp_path, *more)
+    prefix = "/wb" if "/wb" in more else ""
+    try:
+        for path in ("/en/config", "/en/gradio_api/startup-events", "/health", "/en/news", "/en/gradio_api/file=x"):
+            assert status(port, path)[0] == 401
+        for path in ("/en/gradio_api/queue/join", "/en/gradio_api/cancel", "/en/gradio_api/reset", "/en/gradio_api/upload"):  # fmt: skip
+            assert status(port, path, b"{}")[0] == 401
+        code, headers = status(port, "/zh/")
+        assert (code, headers["location"]) == (303, f"{prefix}/login?next=/zh/")
+        with get(port, "/login?next=/zh/") as answer:
+            assert "script" not in answer.headers["content-security-policy"]
+            assert 'name="password"' in answer.read().decode()
+        wrong = [status(port, "/login", b"name=workbench&password=guess")[0] for _ in range(6)]
+        assert wrong == [401] * 5 + [429]
+        assert status(port, "/login", b"name=workbench&password=" + b"x" * 20_000)[0] == 401
     finally:
         out = end(process)
     assert re.search(r"workbench\s+Password · 密码 \S{16,}", out)
+
+
+def test_who_logs_in_gets_a_cookie_and_the_page_under_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_PASSWORD", "correct horse battery")
+    process, port = spawn(tmp_path, "--root-path", "/wb", "--allow-host", "bench.example")
+    try:
+        form = b"name=workbench&password=correct+horse+battery&next=https://evil.example/"
+        through = {"Host": "bench.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "9.9.9.9"}
+        code, headers = status(port, "/wb/login", form, Origin="https://bench.example", **through)
+        assert (code, headers["location"]) == (303, "/wb/")
+        cookie = headers["set-cookie"]
+        assert {"HttpOnly", "Secure", "Path=/wb/", "SameSite=lax"} <= set(cookie.split("; "))
+        mine = {"Cookie": cookie.partition(";")[0], **through}
+        assert status(port, "/wb/en/news", **mine)[0] == 200
+        assert status(port, "/en/news", **mine)[0] == 200, "stripped by the proxy"
+        with get(port, "/wb/en/", **mine) as answer:
+            page = answer.read().decode()
+        assert '"root":"https://bench.example/wb/en"' in page.replace(" ", "")
+        code, headers = status(port, "/wb/logout", b"", **mine)
+        assert (code, headers["location"]) == (303, "/wb/login")
+        assert status(port, "/wb/en/news", **mine)[0] == 401
+    finally:
+        out = end(process)
+    assert "correct horse" not in out or "Password · 密码 correct horse battery" in out

@@ -17,6 +17,7 @@ from workbench.core.run import find
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.serve import client, talk
+from workbench.serve.hearing import Told
 
 USUAL = {"temperature": 0.0, "max_tokens": 128}
 """What counts where nothing is set."""
@@ -47,7 +48,7 @@ class Live:
     stop: threading.Event = field(default_factory=threading.Event)
     done: bool = False
 
-    def hear(self, told: client.Told) -> None:
+    def hear(self, told: Told) -> None:
         """What the server says."""
         self.text += told.text
         if told.tokens:
@@ -56,7 +57,7 @@ class Live:
         self.reason, self.used = told.reason or self.reason, told.usage or self.used
 
 
-def _token(told: client.Told) -> list[Any]:
+def _token(told: Told) -> list[Any]:
     """Text that came with a token, and how likely it was; half a character has no text yet."""
     last = told.tokens[-1]
     tops = [[each["token"], round(math.exp(each["logprob"]), 4)] for each in last["top_logprobs"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -20,11 +19,11 @@ import psutil
 
 from workbench import ROOT
 from workbench.core import clock
-from workbench.core.errors import UserError, shorten
+from workbench.core.errors import UserError
 from workbench.core.files import read_json
 from workbench.core.run import Run
-from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.serve.hearing import Told, refusal, told
 
 PATIENCE = 300.0
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -167,18 +166,6 @@ def _await(workspace: Workspace, child: subprocess.Popen[bytes]) -> Endpoint:
     )
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a stream says: text with the tokens it came with; why it ended; tokens used; or the place in the queue (and for whom it waits)."""
-
-    text: str = ""
-    tokens: tuple[dict[str, Any], ...] = ()
-    reason: str | None = None
-    usage: dict[str, int] | None = None
-    place: int = 0
-    away: str = ""
-
-
 def chat(endpoint: Endpoint, model: str, messages: list[dict[str, str]], **sampling: Any) -> Iterator[str]:
     """The answer's text, piece by piece. Closing the generator closes the stream, which stops the model."""
     with contextlib.closing(stream(endpoint, model, messages, **sampling)) as told:
@@ -198,39 +185,9 @@ def stream(
     with _explained(), _client(endpoint) as client, client.stream("POST", path, json=body) as answer:
         _check(answer)
         for line in answer.iter_lines():
-            told = _told(line)
-            if told:
-                yield told
-
-
-def _told(line: str) -> Told | None:
-    """A line of a stream; None for one that says nothing new. UserError where the server says that it failed."""
-    if line.startswith(": place "):
-        place, _, away = line.removeprefix(": place ").partition(" ")
-        return Told(place=int(place), away=away)
-    data = line.removeprefix("data: ")
-    if not line.startswith("data: ") or data == "[DONE]":
-        return None
-    chunk = json.loads(data)
-    if "error" in chunk:
-        raise _refusal(chunk)
-    if not chunk["choices"]:
-        return Told(usage=chunk.get("usage"))
-    choice = chunk["choices"][0]
-    text = choice["text"] if "text" in choice else choice["delta"].get("content") or ""
-    tokens = _tokens(choice.get("logprobs") or {})
-    reason = choice.get("finish_reason")
-    return Told(text, tokens, reason) if text or tokens or reason else None
-
-
-def _tokens(told: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """Tokens with their probabilities, in the form of a conversation, whichever form they came in."""
-    if "tokens" not in told:
-        return tuple(told.get("content") or ())
-    return tuple(
-        {"token": token, "logprob": value, "top_logprobs": [{"token": t, "logprob": v} for t, v in tops.items()]}
-        for token, value, tops in zip(told["tokens"], told["token_logprobs"], told["top_logprobs"], strict=True)
-    )
+            seen = told(line)
+            if seen:
+                yield seen
 
 
 def classify(endpoint: Endpoint, model: str, rows: list[dict[str, str]]) -> list[dict[str, float]]:
@@ -264,25 +221,26 @@ def _client(endpoint: Endpoint) -> httpx.Client:
     return httpx.Client(base_url=endpoint.url, headers=headers, timeout=timeout, trust_env=False)
 
 
+def asynchronous(endpoint: Endpoint) -> httpx.AsyncClient:
+    """For a program that waits for many answers at once."""
+    headers = {"Authorization": f"Bearer {endpoint.key}"}
+    return httpx.AsyncClient(
+        base_url=endpoint.url, headers=headers, timeout=httpx.Timeout(10, read=300), trust_env=False
+    )
+
+
 def _check(answer: httpx.Response) -> None:
     if answer.status_code >= 400:
         answer.read()
-        try:
-            raise _refusal(answer.json())
-        except ValueError as error:
-            raise httpx.HTTPError(f"status {answer.status_code}") from error
+        raise refused(answer)
 
 
-def _refusal(body: Any) -> UserError:
-    inner = body.get("error") if isinstance(body, dict) else None
-    facts = inner if isinstance(inner, dict) else {}
-    message = shorten(facts.get("message", body), 300)
-    chinese = {
-        "busy": Text("", "模型正忙，排队的请求已满，请稍后再试。"),
-        "no_room": Text("", "内存不足，无法在基础模型之外再载入这个模型；请单独启动它，或调大 --room。"),
-        "context_length_exceeded": Text("", "对话太长，超出模型的上下文长度；请缩短后再试。"),
-    }.get(str(facts.get("code")), Text("", f"模型服务拒绝了请求：{message}"))
-    return UserError(message, chinese.zh, field=facts.get("param"))
+def refused(answer: httpx.Response) -> UserError | httpx.HTTPError:
+    """What a refusal that has been read says."""
+    try:
+        return refusal(answer.json())
+    except ValueError:
+        return httpx.HTTPError(f"status {answer.status_code}")
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from workbench.core.errors import UserError
 from workbench.core.files import write_json
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
+from workbench.door.wire import listen
 from workbench.serve import precedence
 from workbench.serve.app import build
 from workbench.serve.engine import Engine
@@ -45,24 +46,6 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--queue", type=int, default=256, help="requests in hand at most; one more is told: busy")
     parser.add_argument("--room", type=float, default=None, help="MB beside the base model; half of what is free")
     return parser.parse_args(given)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, or UserError when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-        made.listen(256)
-    except OSError as error:
-        made.close()
-        raise UserError(
-            f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.",
-            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请用 --port 另选一个。",
-            field="port",
-        ) from error
-    return made
 
 
 def loaded(options: argparse.Namespace) -> Service:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +18,50 @@ from workbench import ASSETS
 from workbench.core.errors import UserError
 from workbench.core.text import LANGS, Lang
 from workbench.core.workspace import Workspace
-from workbench.ui import hints
+from workbench.door.accounts import FIRST, Accounts
+from workbench.door.guard import LOOPBACK, Guard, anybody, is_loopback
+from workbench.door.limits import FILE, Quota
+from workbench.door.roles import OWNER_RULES
+from workbench.door.wire import Patient
+from workbench.ui import hints, login
 from workbench.ui.feed import Feed
-from workbench.ui.guard import LOOPBACK, Guard, is_loopback
+from workbench.ui.login import Keeper
 from workbench.ui.site import Site
 from workbench.ui.words import Words
-
-UPLOAD_LIMIT = "2gb"
 
 
 @dataclass(frozen=True)
 class Door:
-    """Where the page is served and who may come in."""
+    """Where the page is served and who may come in. `prefix` is the path a reverse proxy serves it under, `names` the host names it is
+    asked for by (its addresses need no mention)."""
 
     host: str = "127.0.0.1"
     port: int = 7860
-    share: bool = False
     lang: Lang | None = None
     password: str | None = None
+    prefix: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def open_to_others(self) -> bool:
-        """Whether anyone but this machine can reach it."""
-        return self.share or not is_loopback(self.host)
+        """Whether anyone but this machine can reach it, a reverse proxy on this machine included."""
+        return bool(self.prefix or self.names) or not is_loopback(self.host)
 
-    def locked(self) -> Door:
-        """The same door with a password, made up when none was given, wherever others can reach it."""
-        if not self.open_to_others or self.password:
+    def locked(self, accounts: Accounts) -> Door:
+        """The same door with a password, made up when there is none and no account, wherever others can reach it."""
+        if not self.open_to_others or self.password or accounts.names():
             return self
-        return Door(self.host, self.port, self.share, self.lang, secrets.token_urlsafe(16))
+        return replace(self, password=secrets.token_urlsafe(16))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that may be asked for."""
+        here = socket.gethostname().lower()
+        return (
+            *LOOPBACK,
+            *(name.lower() for name in self.names),
+            *((here, f"{here}.local") if self.open_to_others else ()),
+        )
 
 
 def theme() -> Any:
@@ -60,11 +77,25 @@ def theme() -> Any:
     )
 
 
+def accounts_of(workspace: Workspace, password: str | None = None) -> Accounts:
+    """The accounts of a workspace; `password` belongs to the user that needs no account."""
+    return Accounts(workspace.root / "door" / "accounts.json", password)
+
+
+def uploads_of(workspace: Workspace) -> Path:
+    """Where Gradio puts what is uploaded: in the workspace, so that it is counted and can be tidied."""
+    return workspace.root / "cache" / "uploads"
+
+
 def create(workspace: Workspace, door: Door) -> Guard:
     """The guarded application."""
-    feed = Feed()
-    site = Site(_front(door), lambda lang: _page(lang, workspace, door, feed))
-    return Guard(site, hosts=None if door.open_to_others else LOOPBACK, password=door.password)
+    feed, accounts = Feed(), accounts_of(workspace, door.password)
+    keeper = Keeper(accounts) if door.open_to_others or accounts.names() else None
+    site = Site(_front(door, keeper), lambda lang: _page(lang, workspace, door, feed))
+    return Guard(
+        site, OWNER_RULES, keeper.who if keeper else anybody, door.hosts, numbers=door.open_to_others,
+        login="/login" if keeper else "", prefix=door.prefix, quota=Quota(uploads_of(workspace)),
+    )  # fmt: skip
 
 
 def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
@@ -80,8 +111,8 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     @app.middleware("http")
     async def in_one_language(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
-        asked = request.url.path == f"/{lang}/" and request.method == "GET"
-        return await speak(response, lang) if asked else response
+        asked = request.url.path == f"{door.prefix}/{lang}/" and request.method == "GET"
+        return await speak(response, lang, door.prefix) if asked else response
 
     @app.get(f"/{lang}/news", include_in_schema=False)
     def told() -> JSONResponse:
@@ -94,10 +125,10 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     head = "".join(
         f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in ("page.js", "hints.js")
     )
-    blocks = build(lang, workspace, feed)
+    blocks = build(lang, workspace, feed, leave=door.open_to_others)
     mounted = gr.mount_gradio_app(
         app, blocks, path=f"/{lang}", server_name=door.host, server_port=door.port,
-        footer_links=[], allowed_paths=[], max_file_size=UPLOAD_LIMIT, show_error=True, ssr_mode=False,
+        footer_links=[], allowed_paths=[], max_file_size=FILE, show_error=True, ssr_mode=False,
         enable_monitoring=False, run_history=False, mcp_server=False, pwa=False,
         i18n=gr.I18n(**{name: {"common.complete": Words(lang)("complete")} for name in ("en", "zh-CN")}),
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
@@ -109,7 +140,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     return mounted
 
 
-def _front(door: Door) -> FastAPI:
+def _front(door: Door, keeper: Keeper | None) -> FastAPI:
     """The few routes outside the page."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -121,17 +152,23 @@ def _front(door: Door) -> FastAPI:
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "favicon.svg", media_type="image/svg+xml")
 
+    @app.get("/login.css")
+    def style() -> FileResponse:
+        return FileResponse(ASSETS / "login.css", media_type="text/css")
+
     @app.get("/en", include_in_schema=False)
     @app.get("/zh", include_in_schema=False)
     @app.get("/")
     def front(request: Request) -> RedirectResponse:
-        lang = request.url.path.strip("/") or chosen_language(request, door.lang)
-        return RedirectResponse(f"/{lang}/", status_code=307)
+        lang = request.url.path.removeprefix(door.prefix).strip("/") or chosen_language(request, door.lang)
+        return RedirectResponse(f"{door.prefix}/{lang}/", status_code=307)
 
+    if keeper:
+        login.routes(app, keeper, door.prefix, lambda request: chosen_language(request, door.lang))
     return app
 
 
-async def speak(response: Any, lang: Lang) -> Response:
+async def speak(response: Any, lang: Lang, prefix: str = "") -> Response:
     """The page with Gradio's own words in `lang` too, and the choice remembered.
 
     Gradio takes its words from navigator.language; a script of `head=` comes too late, so ours is put first.
@@ -147,15 +184,15 @@ async def speak(response: Any, lang: Lang) -> Response:
     body = re.sub(rb"<script[^>]*cdnjs[^>]*>\s*</script>", b"", body)
     headers = {key: value for key, value in response.headers.items() if key.lower() != "content-length"}
     spoken = Response(body, response.status_code, headers)
-    spoken.set_cookie("lang", lang, max_age=31_536_000, samesite="lax", httponly=True)
+    spoken.set_cookie("lang", lang, max_age=31_536_000, samesite="lax", httponly=True, path=f"{prefix}/")
     return spoken
 
 
 def chosen_language(request: Request, fixed: Lang | None) -> Lang:
-    """What was chosen before (cookie), else --lang, else what the browser asks for."""
-    cookie = request.cookies.get("lang")
-    if cookie in LANGS:
-        return cookie
+    """What is asked for in the address, else what was chosen before (cookie), else --lang, else what the browser asks for."""
+    for asked in (request.query_params.get("lang"), request.cookies.get("lang")):
+        if asked in LANGS:
+            return asked
     if fixed:
         return fixed
     for part in request.headers.get("accept-language", "").lower().split(","):
@@ -182,42 +219,27 @@ def check_port(door: Door) -> None:
             ) from error
 
 
-def serve(workspace: Workspace, door: Door) -> None:
-    """Serve until interrupted. Runs go on when this ends: they are processes of their own."""
+def serve(workspace: Workspace, door: Door, also: Callable[[], None] = lambda: None) -> None:
+    """Serve until interrupted, after doing what is `also` asked for. Runs go on when this ends: they are processes of their own."""
     import uvicorn
 
     from workbench.engine.supervisor import Supervisor
 
     check_port(door)
-    door = door.locked()
+    door = door.locked(accounts_of(workspace))
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads_of(workspace))
     app = create(workspace, door)
     Supervisor(workspace).start()
-    config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none")
+    config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none", http=Patient, proxy_headers=False)  # fmt: skip
     server = uvicorn.Server(config)
     _announce(door, workspace.root)
-    if door.share:
-        _share(door)
+    also()
     server.run()
 
 
 def _announce(door: Door, root: Path) -> None:
     shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
-    print(f"Workbench · 工作台  http://{shown}:{door.port}", flush=True)
+    print(f"Workbench · 工作台  http://{shown}:{door.port}{door.prefix}", flush=True)
     print(f"Workspace · 工作区  {root}", flush=True)
     if door.password:
-        print(f"User · 用户 workbench   Password · 密码 {door.password}", flush=True)
-
-
-def _share(door: Door) -> None:
-    """Open Gradio's tunnel to this port; the password was set before."""
-    from gradio import networking
-
-    try:
-        address = networking.setup_tunnel("127.0.0.1", door.port, secrets.token_urlsafe(32), None, None)
-        print(f"Share · 分享  {address}", flush=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print(
-            f"No share link could be made ({reason}); the page is served locally. 无法建立分享链接，仅在本机提供。",
-            flush=True,
-        )
+        print(f"User · 用户 {FIRST}   Password · 密码 {door.password}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.core.workspace import Workspace
+from workbench.door import link as links
 from workbench.engine import answering, arena, evaluations, search
 
 WATCHED = 10
@@ -23,7 +24,8 @@ def told(workspace: Workspace) -> str:
         (each.id, _sizes(each.folder), answering.running(each)) for each in arena.all_arenas(workspace)[:WATCHED]
     ]
     searches = [(each.id, each.status, each.process.stop_asked, _sizes(each.folder)) for each in search.all_searches(workspace)[:WATCHED]]  # fmt: skip
-    return f"{states} {contests} {searches}"
+    guests = [(each.id, links.facts(workspace, each)["guests"]) for each in links.all_open(workspace)]
+    return f"{states} {contests} {searches} {guests}"
 
 
 def _sizes(folder: Path) -> list[int]:

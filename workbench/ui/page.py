@@ -14,9 +14,11 @@ from workbench.core.workspace import Workspace
 from workbench.data.dataset import Dataset
 from workbench.engine.diagnosis import alarms
 from workbench.ui import aside
+from workbench.ui.access import Gated
 from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.notices import esc, fine, progress
+from workbench.ui.shared import banner
 from workbench.ui.words import Words
 
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
@@ -91,13 +93,13 @@ class Page:
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 
-def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
-    """The whole page as Blocks."""
+def build(lang: Lang, workspace: Workspace, feed: Feed, leave: bool = False) -> Gated:
+    """The whole page as Blocks; with a way to log out where somebody had to `leave` a name to come in."""
     from workbench.ui.tabs import chat, data, evaluate, learn, model, runs, train
 
     words = Words(lang)
     page = Page(words, workspace, feed, Draft(workspace))
-    with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
+    with Gated(title=words("title"), analytics_enabled=False, fill_width=True) as blocks:
         page.pulse = gr.Number(0, visible=False)
         page.run = gr.Textbox("", visible=False)
         fresh = gr.Button(elem_id="news", elem_classes="unseen")
@@ -105,7 +107,7 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         page.beat = gr.Textbox("", visible=False)
         page.aside = gr.Textbox("", visible=False)
         page.asked = gr.Textbox("", visible=False)
-        gr.HTML(rail(words), elem_classes="rail-block", padding=False)
+        gr.HTML(rail(words, leave), elem_classes="rail-block", padding=False)
         for name, tab in zip(NAMES, (learn, data, model, train, runs, evaluate, chat), strict=True):
             with gr.Column(elem_id=f"page-{name}", elem_classes="page"):
                 tab.build(page)
@@ -117,6 +119,7 @@ def build(lang: Lang, workspace: Workspace, feed: Feed) -> gr.Blocks:
         for (fn, inputs, outputs), js in [*((view, None) for view in page.loads), *page.lists]:
             blocks.load(fn, inputs, outputs, show_progress="hidden", queue=False, js=js)
         _hush(blocks, page.mark)
+    blocks.gate(words)
     return blocks
 
 
@@ -149,25 +152,30 @@ def _word(page: Page, run: Run) -> str:
     return page.feed.view(run).shown(status) if status == "running" else status
 
 
-def rail(words: Words) -> str:
-    """The left rail in work order, the language switch and the theme switch."""
+def rail(words: Words, leave: bool = False) -> str:
+    """The left rail in work order, the language switch, the theme switch, and the way out."""
     buttons = "".join(
         f'<button type="button" data-go="{name}"><span class="n" aria-hidden="true">{index}</span>'
         f"{esc(words(f'nav_{name}'))}<small>g {name[0]}</small></button>"
         for index, name in enumerate(NAMES, 1)
     )
-    zh, en = ("<span>中文</span>", '<a href="/en/" lang="en">EN</a>')
+    way_out = f'<form method="post" action="../logout"><button>{esc(words("logout"))}</button></form>' if leave else ""
+    zh, en = ("<span>中文</span>", '<a href="../en/" lang="en">EN</a>')
     if words.lang == "en":
-        zh, en = ('<a href="/zh/" lang="zh">中文</a>', "<span>EN</span>")
+        zh, en = ('<a href="../zh/" lang="zh">中文</a>', "<span>EN</span>")
     return (
         f'<div id="rail"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
         f'<nav aria-label="{esc(words("pages"))}">{buttons}</nav></div>'
-        f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button></div>'
+        f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button>{way_out}</div>'
     )
 
 
 def job_bar(page: Page) -> str:
-    """The line at the bottom of every page: what runs now, how far it is, or that nothing runs."""
+    """The line at the bottom of every page: what runs now, how far it is, or that nothing runs; above it, whether anything is shared."""
+    return banner(page.workspace, page.words) + _job(page)
+
+
+def _job(page: Page) -> str:
     words = page.words
     runs = all_runs(page.workspace)[:20]
     active = next((run for run in runs if run.status == "running"), None)

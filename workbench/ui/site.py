@@ -9,7 +9,8 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from workbench.core.text import LANGS, Lang
-from workbench.ui.guard import Receive, Scope, Send
+from workbench.door.guard import Scope, Send
+from workbench.door.limits import Receive
 
 
 class Site:
@@ -26,7 +27,8 @@ class Site:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        lang = next((lang for lang in LANGS if scope["path"].startswith(f"/{lang}/")), None)
+        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        lang = next((lang for lang in LANGS if path.startswith(f"/{lang}/")), None)
         app = await self.app(lang) if lang else self.front
         await app(scope, receive, send)
 

@@ -14,7 +14,7 @@ from workbench.core.errors import UserError
 from workbench.core.run import Run, all_runs, find
 from workbench.core.task import TASKS
 from workbench.serve import client, harvest
-from workbench.ui import asking, figures, talk
+from workbench.ui import asking, figures, sharing, talk
 from workbench.ui.notices import empty, esc, heading, hint, problem, tag
 from workbench.ui.page import Page
 
@@ -37,6 +37,7 @@ def build(page: Page) -> None:
     probe = _probe(page)
     with gr.Column(visible=False, elem_classes="plain") as many:
         asking.build(page, run)
+    sharing.build(page, run)
     page.run_list(run, lambda: [item.id for item in all_runs(page.workspace) if item.tuned.exists()], "chat")
     shown = [said, board, probe["panel"], many, probe["text"], probe["pair"], probe["bars"], probe["said"]]
     run.change(lambda value: _modes(page, value), [run], shown, queue=False)

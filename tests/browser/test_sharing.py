@@ -1,0 +1,70 @@
+"""The owner shares a run by clicking; a guest in a browser of their own talks to it and looks at runs; it is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fabricated import left
+from served import made_run
+from tinymodels import tiny_llama
+
+from workbench.core.run import Run
+from workbench.door import link as links
+from workbench.ui.guest import process
+
+
+@pytest.fixture
+def run(workbench: Any, tmp_path: Any) -> Iterator[Run]:
+    left(workbench.workspace, "looked-at", [2.0, 1.0, 0.5, 0.4], ("finished", {"seconds": 4}))
+    yield made_run(workbench.workspace, tiny_llama(tmp_path / "llama", initializer_range=0.3))
+    for each in links.all_open(workbench.workspace):
+        process.stop(workbench.workspace, each.id)
+
+
+def shared(page: Any, run: Run) -> str:
+    page.locator("#chat-run input").fill(run.id)
+    page.locator("ul[role=listbox] li", has_text=run.id).click()
+    page.click("#share > button")
+    page.locator("#share-what label", has_text="Chat, and look at runs").click()
+    page.locator("#share-place label", has_text="This machine").click()
+    page.click("#share-go")
+    address = page.locator("#share-said .address code")
+    address.wait_for()
+    return str(address.inner_text())
+
+
+def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], workbench: Any, run: Run, chromium: Any, picture: Any) -> None:  # fmt: skip
+    page = visit("/en/#chat")
+    url = shared(page, run)
+    page.locator("#shared", has_text=run.id).wait_for()
+    picture(page, "share-en")
+    guest = chromium.new_context(locale="zh-CN", viewport={"width": 900, "height": 720}).new_page()
+    guest.set_default_timeout(90_000)
+    problems: list[str] = []
+    guest.on("pageerror", lambda error: problems.append(str(error)))
+    guest.on("request", lambda asked: problems.append(asked.url) if not asked.url.startswith(url.partition("/in/")[0]) else None)  # fmt: skip
+    guest.goto(url)
+    assert "/in/" not in guest.url, "the token does not stay in the address"
+    guest.fill("textarea", "你好 <img src=x onerror=alert(1)>")
+    guest.keyboard.press("Enter")
+    guest.locator("form button.go:visible").wait_for()
+    guest.locator(".line.assistant .said").wait_for()
+    assert guest.locator("img").count() == 0
+    picture(guest, "guest-zh")
+    guest.click("#to-runs")
+    guest.locator(".run", has_text="looked-at").click()
+    guest.locator(".curve .js-plotly-plot, .curve.js-plotly-plot").wait_for()
+    picture(guest, "guest-runs-zh")
+    page.locator("#shared", has_text="here now: 1").wait_for()
+    page.locator("#share-open label", has_text=run.id).click()
+    page.click("#share-stop")
+    page.locator("#share-said .note.good", has_text="nobody is answered").wait_for()
+    page.locator("#shared").wait_for(state="detached")
+    guest.click("#to-chat")
+    guest.fill("textarea", "still there?")
+    guest.keyboard.press("Enter")
+    guest.locator(".state.bad").wait_for()
+    assert problems == []
+    guest.context.close()

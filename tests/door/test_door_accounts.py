@@ -1,0 +1,126 @@
+"""Passwords, sessions, guessing."""
+
+from __future__ import annotations
+
+import json
+import stat
+import statistics
+import time
+from pathlib import Path
+
+import faults
+import pytest
+
+from workbench.core.errors import UserError
+from workbench.door.accounts import (  # fmt: skip
+    FIRST,
+    KNOWN,
+    LASTS,
+    RESTS,
+    TRIES,
+    TRIES_OF_ADDRESS,
+    WINDOW,
+    Accounts,
+    Sessions,
+    Tries,
+    hashed,
+    matches,
+)
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    made = Accounts(tmp_path / "door" / "accounts.json")
+    made.add("mei", "correct horse battery")
+    return made
+
+
+def test_a_password_is_kept_as_a_salted_hash_that_only_its_owner_can_read(accounts: Accounts) -> None:
+    text = accounts.path.read_text()
+    assert "correct horse" not in text
+    assert json.loads(text)["users"]["mei"].startswith("scrypt$16384$8$5$")
+    assert stat.S_IMODE(accounts.path.stat().st_mode) == 0o600
+    assert hashed("same password") != hashed("same password")
+
+
+def test_who_is_right_and_who_is_not(accounts: Accounts) -> None:
+    assert accounts.right("mei", "correct horse battery")
+    for name, password in (("mei", "wrong"), ("mei", ""), ("nobody", "correct horse battery"), ("", ""), (FIRST, ""), ("mei", "密码" * 600)):  # fmt: skip
+        assert not accounts.right(name, password)
+    assert Accounts(accounts.path, "made up at the start").right(FIRST, "made up at the start")
+    assert not matches("x", "no hash")
+    assert not matches("x", "scrypt$a$b$c$d$e")
+
+
+@pytest.mark.parametrize(("name", "password"), [("", "long enough 1"), ("../x", "long enough 1"), ("a b", "long enough 1"), ("x" * 41, "long enough 1"), ("mei", "short")])  # fmt: skip
+def test_what_is_no_account_is_refused(accounts: Accounts, name: str, password: str) -> None:
+    before = accounts.path.read_bytes()
+    with pytest.raises(UserError):
+        accounts.add(name, password)
+    assert accounts.path.read_bytes() == before
+
+
+def test_a_removed_account_is_gone_at_once(accounts: Accounts) -> None:
+    other = Accounts(accounts.path)
+    accounts.remove("mei")
+    assert other.names() == []
+    assert not other.right("mei", "correct horse battery")
+    with pytest.raises(UserError, match="no user 'mei'"):
+        accounts.remove("mei")
+
+
+def test_five_wrong_tries_a_minute_and_no_more_by_a_clock_nobody_can_set() -> None:
+    clock = [0.0]
+    tries = Tries(lambda: clock[0])
+    for _ in range(TRIES):
+        assert tries.wait("mei", "9.9.9.9") == 0
+        tries.wrong("mei", "9.9.9.9")
+        clock[0] += 1
+    assert tries.wait("mei", "9.9.9.9") == WINDOW - TRIES
+    assert tries.wait("mei", "8.8.8.8") == 0, "others are not locked out"
+    assert tries.wait("li", "9.9.9.9") == 0
+    clock[0] += WINDOW - TRIES
+    assert tries.wait("mei", "9.9.9.9") == 0
+    faults.note("S5", "wrong passwords a minute, by user and address", TRIES, most=5)
+
+
+def test_an_address_that_tries_many_names_is_slowed_down_too() -> None:
+    tries = Tries(lambda: 0.0)
+    for number in range(TRIES_OF_ADDRESS):
+        tries.wrong(f"name{number}", "9.9.9.9")
+    assert tries.wait("another", "9.9.9.9") > 0
+    for number in range(30_000):
+        tries.wrong("x", f"address {number}")
+    assert len(tries._wrong) == KNOWN
+
+
+def test_sessions_end_by_age_and_by_rest_and_only_their_hash_is_kept() -> None:
+    clock = [0.0]
+    sessions = Sessions(lambda: clock[0])
+    token = sessions.begin("mei")
+    assert len(token) >= 43
+    assert token not in str(sessions._open)
+    assert sessions.of(token + "x") is None
+    while clock[0] < LASTS - RESTS / 2:
+        assert sessions.of(token)
+        clock[0] += RESTS / 2
+    clock[0] += RESTS / 2
+    assert sessions.of(token) is None
+    resting, leaving = sessions.begin("mei"), sessions.begin("li")
+    clock[0] += RESTS
+    assert sessions.of(resting) is None
+    sessions.end(leaving)
+    assert sessions.of(leaving) is None
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(accounts: Accounts) -> None:
+    """Measured, not asserted closely: both hash once."""
+    times: dict[str, list[float]] = {"mei": [], "nobody": []}
+    for _ in range(5):
+        for name, spent in times.items():
+            begin = time.perf_counter()
+            accounts.right(name, "wrong password")
+            spent.append(time.perf_counter() - begin)
+    ratio = statistics.median(times["nobody"]) / statistics.median(times["mei"])
+    faults.note("S5", "time of an unknown name ÷ time of a wrong password", ratio)
+    assert ratio > 0.2, "the unknown name is hashed, too"

@@ -1,0 +1,232 @@
+"""A real guests' process: what a link opens, what it never does, and how fast it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import faults
+import httpx
+import psutil
+import pytest
+from fabricated import left
+from served import made_run
+from tinymodels import tiny_llama
+
+from workbench.core.errors import UserError
+from workbench.core.run import Run
+from workbench.core.workspace import Workspace
+from workbench.door import link as links
+from workbench.door.guests import Guests
+from workbench.door.link import Terms
+from workbench.serve import client
+from workbench.ui.guest import process, tunnel
+
+pytestmark = pytest.mark.slow
+ASK = {"messages": [{"role": "user", "content": "hi 你好"}]}
+CLOSED = ("/en/", "/zh/", "/en/news", "/en/gradio_api/queue/join", "/en/gradio_api/upload", "/config", "/login", "/docs", "/openapi.json", "/v1/models", "/health", "/../accounts.json", "/runs/../x")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    root = tmp_path_factory.mktemp("sharing")
+    workspace = Workspace(root / "w")
+    made = made_run(workspace, tiny_llama(root / "llama", initializer_range=0.3))
+    yield made
+    for each in links.all_open(workspace):
+        process.stop(workspace, each.id)
+    for child in process._CHILDREN.values():
+        child.wait(20)
+    client.shutdown(workspace)
+
+
+@pytest.fixture(scope="module")
+def workspace(run: Run) -> Workspace:
+    return Workspace(run.folder.parents[1])
+
+
+@pytest.fixture(scope="module")
+def url(run: Run, workspace: Workspace) -> str:
+    return str(process.share(workspace, run.id, Terms(hours=1, runs=True))["urls"][0])
+
+
+@pytest.fixture
+def guest(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url.partition("/in/")[0], follow_redirects=True, timeout=120, trust_env=False) as made:
+        assert made.get(url).status_code == 200
+        yield made
+
+
+def heard(answer: httpx.Response) -> list[dict[str, Any]]:
+    return [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data: ")]
+
+
+def test_a_guest_talks_with_the_shared_run_and_nothing_else(guest: httpx.Client, run: Run) -> None:
+    about = guest.get("/about").json()
+    assert (about["run"], about["mode"], about["runs"]) == (run.id, "chat", True)
+    told = heard(guest.post("/chat", json={**ASK, "model": "base", "max_tokens": 100_000, "temperature": 9}))
+    assert "".join(each.get("text", "") for each in told)
+    assert told[-1]["end"] in ("stop", "length")
+    for path in CLOSED:
+        for method in ("GET", "POST"):
+            assert guest.request(method, path).status_code in (403, 404), path
+
+
+def test_nothing_without_the_token(url: str) -> None:
+    base, _, token = url.partition("/in/")
+    with httpx.Client(base_url=base, trust_env=False) as stranger:
+        assert stranger.get("/").status_code == stranger.get("/about").status_code == 401
+        assert stranger.post("/chat", json=ASK).status_code == 401
+        assert stranger.get("/in/" + token[:-1] + ("a" if token[-1] != "a" else "b")).status_code == 403
+        answer = stranger.get(f"/in/{token}")
+        assert {"HttpOnly", "SameSite=lax"} <= set(answer.headers["set-cookie"].split("; "))
+        for foreign in ("https://evil.example", "null"):
+            assert stranger.post("/chat", json=ASK, headers={"origin": foreign}).status_code == 403
+
+
+def test_answers_say_nothing_of_the_machine(guest: httpx.Client, workspace: Workspace, run: Run) -> None:
+    seen = left(workspace, "seen", [2.0, 1.0, 0.5], ("failed", {"en": "secret row", "zh": "secret row", "field": None}))  # fmt: skip
+    pages = [guest.get(path).text for path in ("/", "/about", "/runs", f"/runs/{run.id}", f"/runs/{seen.id}", "/runs/nothing", "/runs/..%2f..%2fx")]  # fmt: skip
+    whole = "\n".join(pages)
+    for secret in (str(workspace.root), str(Path.home()), os.uname().nodename, "secret row", "llama", "Traceback"):
+        assert secret not in whole, secret
+    assert json.loads(pages[4])["curve"]
+
+
+def test_a_strict_policy_stands_over_every_answer(guest: httpx.Client) -> None:
+    for path in ("/", "/guest.js", "/runs", "/nothing"):
+        policy = guest.get(path).headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe-eval" not in policy
+
+
+def test_what_is_no_question_is_refused_in_a_sentence(guest: httpx.Client) -> None:
+    for body in (b"", b"[" * 100_000, b'{"messages": 1}', b"\xff\xfe"):
+        answer = guest.post("/chat", content=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["zh"]
+    assert guest.post("/chat", content=b"x" * 300_000).status_code == 413
+
+
+def test_the_owner_is_told_who_is_there(guest: httpx.Client, workspace: Workspace) -> None:
+    [link] = links.all_open(workspace)
+    until = time.monotonic() + 10
+    while not links.facts(workspace, link)["guests"] and time.monotonic() < until:
+        time.sleep(0.1)
+    assert links.facts(workspace, link)["guests"] >= 1
+    assert links.facts(workspace, link)["asked"] >= 1
+
+
+def test_the_guests_process_holds_no_torch_no_gradio_and_no_token(workspace: Workspace, url: str) -> None:
+    [link] = links.all_open(workspace)
+    found = process.running(workspace, link.id)
+    assert found
+    loaded = {item.path for item in found.memory_maps()}
+    assert not [path for path in loaded if "/torch/" in path]
+    token = url.rpartition("/")[2]
+    assert token not in " ".join(found.cmdline())
+    for path in workspace.root.rglob("*"):
+        if path.is_file():
+            assert token.encode() not in path.read_bytes(), path
+
+
+def test_a_link_that_is_taken_back_is_over_within_a_second_in_the_middle_of_an_answer(run: Run, workspace: Workspace) -> None:  # fmt: skip
+    told = process.share(workspace, run.id, Terms(hours=1))
+    base = told["urls"][0].partition("/in/")[0]
+    with httpx.Client(base_url=base, follow_redirects=True, timeout=60, trust_env=False) as guest:
+        guest.get(told["urls"][0])
+        worker = process.running(workspace, told["link"])
+        assert worker
+        asking = threading.Thread(target=lambda: _quietly(lambda: guest.post("/chat", json=ASK)))
+        asking.start()
+        begin = time.monotonic()
+        process.stop(workspace, told["link"])
+        while _quietly(lambda: httpx.get(f"{base}/about", trust_env=False)):
+            pass
+        faults.note(
+            "S11", "seconds from taking a link back to nobody being answered", time.monotonic() - begin, "s", most=1
+        )
+        asking.join()
+    worker.wait(10)
+
+
+def _quietly(work: Any) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        work()
+
+
+def test_a_link_is_over_when_only_its_file_can_be_written(run: Run, workspace: Workspace) -> None:
+    """The owner's page may have died, the process may not be told: the folder decides."""
+    told = process.share(workspace, run.id, Terms(hours=1))
+    worker = process.running(workspace, told["link"])
+    links.close(workspace, told["link"])
+    assert worker
+    assert worker.wait(10) in (0, None)
+
+
+def test_a_link_ends_by_itself_whatever_the_clock_is_set_to(workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    link = links.make(workspace, run, Terms(hours=1))[0]
+    watch = process._Watch(workspace, link, Guests(link), {})
+    wall, steady = time.time, time.monotonic
+    assert not watch.over()
+    monkeypatch.setattr(time, "time", lambda: wall() - 86_400)
+    monkeypatch.setattr(time, "monotonic", lambda: steady() + 3601)
+    assert watch.over(), "set back a day"
+    monkeypatch.setattr(time, "monotonic", steady)
+    monkeypatch.setattr(time, "time", lambda: wall() + 3601)
+    assert watch.over()
+    links.close(workspace, link.id)
+
+
+def test_a_process_that_was_killed_is_not_taken_for_another(workspace: Workspace, run: Run) -> None:
+    told = process.share(workspace, run.id, Terms(hours=1))
+    worker = process.running(workspace, told["link"])
+    assert worker
+    worker.kill()
+    psutil.wait_procs([worker], 10)
+    assert process.running(workspace, told["link"]) is None
+    process.stop(workspace, told["link"])
+
+
+def test_without_its_program_a_tunnel_is_refused_with_what_to_do(workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    before = len(links.all_open(workspace))
+    monkeypatch.setenv("HF_HOME", "/nowhere")
+    monkeypatch.setattr(tunnel, "binary", lambda: Path("/nowhere/frpc"))
+    assert not tunnel.has_tunnel()
+    with pytest.raises(UserError, match="reverse proxy"):
+        tunnel.open_tunnel(1)
+    assert len(links.all_open(workspace)) == before
+
+
+FRPC = """#!/bin/sh
+echo "start proxy success: https://abc123.gradio.example"
+sleep 60
+"""
+
+
+def test_with_its_program_the_tunnels_address_is_the_links(tmp_path: Path, workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """A stand-in for frpc that says what the real one says."""
+    program = tmp_path / "frpc"
+    program.write_text(FRPC)
+    program.chmod(0o755)
+    from gradio import networking, tunneling
+
+    monkeypatch.setattr(tunneling, "BINARY_PATH", str(program))
+    monkeypatch.setattr(tunneling.Tunnel, "download_binary", staticmethod(lambda: None))
+    monkeypatch.setattr(networking, "GRADIO_SHARE_SERVER_ADDRESS", "localhost:7000")
+    assert tunnel.has_tunnel()
+    assert tunnel.open_tunnel(7999) == "https://abc123.gradio.example"
+    for each in tunneling.CURRENT_TUNNELS:
+        each.kill()
+        each.proc.wait()
+    link = links.make(workspace, run, replace(Terms(), place="tunnel"))[0]
+    monkeypatch.setattr(process, "open_tunnel", lambda port: "https://abc123.gradio.example")
+    assert process.addresses(link, 1) == ["https://abc123.gradio.example"]
+    links.close(workspace, link.id)

@@ -1,0 +1,161 @@
+"""The guests' process: started by the owner's page or command line, ended by time, by the owner, or by a kill; it needs neither of them to go on.
+
+It looks at its link's folder twice a second: a file there closes it. Its clock is both the day's and one that nobody can set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvicorn
+
+from workbench import ROOT
+from workbench.core import clock
+from workbench.core.errors import UserError
+from workbench.core.files import write_json
+from workbench.core.run import find
+from workbench.core.workspace import Workspace
+from workbench.door import link as links
+from workbench.door.guests import Guests
+from workbench.door.wire import Patient, listen
+from workbench.ui.guest.site import create
+from workbench.ui.guest.tunnel import open_tunnel
+
+LOOKS = 0.4
+"""Seconds between two looks at the folder."""
+PATIENCE = 60.0
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+"""Those that this process started: their ends are collected."""
+
+
+def share(workspace: Workspace, run_id: str, terms: links.Terms) -> dict[str, Any]:
+    """A new link that answers: its addresses with the token, which is told this once. UserError where it cannot be made."""
+    link, token = links.make(workspace, find(workspace, run_id), terms)
+    told = start(workspace, link, terms.port)
+    return {
+        "link": link.id,
+        "run": link.run,
+        "until": link.until,
+        "urls": [f"{url}/in/{token}" for url in told["urls"]],
+    }
+
+
+def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, Any]:
+    """Start the process of a link and wait until it answers: its state. UserError when it cannot."""
+    folder = links.folder(workspace, link.id)
+    command = [sys.executable, "-m", "workbench.ui.guest", "--workspace", str(workspace.root), "--link", link.id, "--port", str(port)]  # fmt: skip
+    search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    with (folder / "guest.log").open("ab") as log:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": search})  # fmt: skip
+    _CHILDREN[child.pid] = child
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        told = links.state(workspace, link.id)
+        if "error" in told:
+            links.close(workspace, link.id)
+            raise UserError(told["error"]["en"], told["error"]["zh"], field=told["error"].get("field"))
+        if "urls" in told:
+            return told
+        if child.poll() is not None:
+            break
+        time.sleep(0.05)
+    links.close(workspace, link.id)
+    raise UserError("The guests' page could not be started; guest.log in the link's folder says why.", "无法启动访客页面；原因见该链接文件夹中的 guest.log。")  # fmt: skip
+
+
+def stop(workspace: Workspace, link_id: str) -> None:
+    """Take the link back, and end its process."""
+    links.close(workspace, link_id)
+    process = running(workspace, link_id)
+    if process is not None:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    for pid in [pid for pid, child in _CHILDREN.items() if child.poll() is not None]:
+        del _CHILDREN[pid]
+
+
+def running(workspace: Workspace, link_id: str) -> psutil.Process | None:
+    """The link's process, if it is alive."""
+    told = links.state(workspace, link_id)
+    with contextlib.suppress(psutil.Error, KeyError, TypeError, ValueError):
+        process = psutil.Process(int(told["pid"]))
+        return process if clock.is_same(process, told) and process.status() != psutil.STATUS_ZOMBIE else None
+    return None
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Serve one link until it is over."""
+    parser = argparse.ArgumentParser(prog="python -m workbench.ui.guest")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--link", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args(given)
+    workspace = Workspace(options.workspace)
+    link = links.load(workspace, options.link)
+    facts = clock.identity(psutil.Process())
+    path = links.folder(workspace, link.id) / "state.json"
+    try:
+        sock = listen("0.0.0.0" if link.place == "network" else "127.0.0.1", options.port)  # noqa: S104 (the owner chose it)
+        port = int(sock.getsockname()[1])
+        facts |= {"port": port, "urls": addresses(link, port)}
+        app, guests = create(workspace, link)
+    except UserError as error:
+        write_json(path, {**facts, "error": {**error.text._asdict(), "field": error.field}})
+        return 2
+    config = uvicorn.Config(app, log_level="warning", ws="none", http=Patient, proxy_headers=False, server_header=False, timeout_graceful_shutdown=0)  # fmt: skip
+    asyncio.run(_serve(uvicorn.Server(config), sock, _Watch(workspace, link, guests, facts)))
+    return 0
+
+
+def addresses(link: links.Link, port: int) -> list[str]:
+    """Where the page answers, without the token. UserError when the world was wanted and no tunnel can be had."""
+    if link.place == "tunnel":
+        return [open_tunnel(port)]
+    if link.place == "here":
+        return [f"http://127.0.0.1:{port}{link.prefix}"]
+    found = [each.address for cards in psutil.net_if_addrs().values() for each in cards if each.family.name == "AF_INET"]  # fmt: skip
+    outside = [address for address in found if not address.startswith(("127.", "169.254."))]
+    return [f"http://{address}:{port}{link.prefix}" for address in outside or ["127.0.0.1"]]
+
+
+class _Watch:
+    """Tells how many guests there are, and when it is over."""
+
+    def __init__(self, workspace: Workspace, link: links.Link, guests: Guests, facts: dict[str, Any]) -> None:
+        self.workspace, self.link, self.guests, self.facts = workspace, link, guests, facts
+        self.deadline = time.monotonic() + link.until - time.time()
+        self.path = links.folder(workspace, link.id) / "state.json"
+        self.told: dict[str, Any] = {}
+
+    def over(self) -> bool:
+        """Taken back, or past its time by either clock."""
+        return time.monotonic() >= self.deadline or not links.is_open(self.workspace, self.link)
+
+    def tell(self) -> None:
+        """Write down what changed."""
+        now = {**self.facts, "guests": self.guests.here, "asked": self.guests.asked, "answers": self.guests.answers}
+        if now != self.told:
+            write_json(self.path, now)
+            self.told = now
+
+
+async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch) -> None:
+    async def look() -> None:
+        while not watch.over():
+            watch.tell()
+            await asyncio.sleep(LOOKS)
+        server.should_exit = server.force_exit = True
+
+    looking = asyncio.create_task(look())
+    await server.serve(sockets=[sock])
+    looking.cancel()
