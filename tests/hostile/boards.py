@@ -49,7 +49,7 @@ def attack(attack: Any) -> None:
     usual = {**WORD, "run": run.id, "id": next(path.stem for path in (workspace.root / "conversations").glob("*.json")), "model": run.id}  # fmt: skip
     blocks = build("en", workspace, Feed())
     snapshot = scene.Snapshot(workspace, attack.yard.temp / "snapshot")
-    functions = [fn for block in blocks.blocks.values() for fn in getattr(block, "server_fns", [])]
+    functions = [inspect.unwrap(fn) for block in blocks.blocks.values() for fn in getattr(block, "server_fns", [])]
     assert len(functions) >= 3
     for fn in functions:
         unknown = reads(attack, fn, "nonsense", usual)

@@ -21,6 +21,9 @@ from hostile.watch import Inotify
 from hostile.yard import Yard
 from places import ROOT
 
+from workbench.core.workspace import Workspace
+from workbench.ui.app import uploads_of
+
 pytestmark = pytest.mark.slow
 API = "/en/gradio_api"
 
@@ -71,12 +74,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def test_an_upload_lies_in_the_temporary_folder_whatever_it_is_called(page: Page) -> None:
     before = page.yard.state()
     watch = Inotify(page.yard.watched)
+    place = uploads_of(Workspace(page.yard.workspace))
     for value in page.yard.values("r", 9).values():
         name = value.encode("utf-8", "replace").replace(b'"', b"%22").replace(b"\r", b"").replace(b"\n", b"\\n")
         body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="' + name + b'"\r\n\r\ntext,label\na,b\n\r\n--x--\r\n'  # fmt: skip
         status, told = page.ask(f"{API}/upload", body, "multipart/form-data; boundary=x")
         places = [Path(path) for path in json.loads(told)] if status == 200 and told.startswith("[") else []
-        assert all(path.resolve().is_relative_to(page.yard.temp) for path in places), (value, places)
+        assert all(path.resolve().is_relative_to(place) for path in places), (value, places)
     assert watch.told() == []
     assert page.yard.state() == before
 
