@@ -48,6 +48,7 @@ def held(told: dict[str, Any], which: str, how: str) -> None:
     """Nothing left the workspace."""
     note("S2", f"{which}: calls with a hostile value {how}", told["count"])
     note("S2", "steps out of the workspace, files and addresses", len(told["breaches"]) + len(told["kernel"]), most=0)
+    note("S2", f"{which}: slowest answer to one", told["worst"], "s")
     assert {name: told[name] for name in ("breaches", "kernel", "errors", "slow")} == {"breaches": {}, "kernel": {}, "errors": {}, "slow": []}  # fmt: skip
     assert set(told["values"]) == set(PATHS)
     assert [words for words in told["spawned"] if not all(map(PLAIN.fullmatch, json.loads(words.partition(" ")[2])))] == []  # fmt: skip
