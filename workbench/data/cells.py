@@ -21,7 +21,8 @@ FORMULA = re.compile(rf"[\s\x00-\x1f'\"`;,|{UNSEEN}]*[=+\-@＝＋－＠﹢﹣﹦
 
 def plain(text: str) -> str:
     """The text as it may stand in a cell."""
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    marked = FORMULA.match(text) and not text.startswith("'") and not NUMBER.fullmatch(text)
+    return f"'{text}" if marked else text
 
 
 def cell(value: Any) -> Any:
