@@ -44,6 +44,9 @@ ENCODER_FILES = {  # name: size, sha256 of the original all-MiniLM-L6-v2
 # Settings of the person's shell that would send the packages elsewhere or leave them without bytecode.
 UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
 PIP_QUIET = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
+LOCKS = ("requirements.lock", "requirements-test.lock")  # made by tests/lock.py: releases and digests of their files
+UNLOCKED = "WORKBENCH_UNLOCKED"  # set it, and whatever fits pyproject.toml is installed
+HASH_SIGNS = ("DO NOT MATCH THE HASHES", "Hash mismatch")
 SHARES = 4  # processes that run the tests at once, at most: each may train a model and start another process
 APART = {"--numprocesses", "--dist", "--pdb", "--trace", "--capture", "--co", "--collect-only"}  # in one process, then
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -70,6 +73,9 @@ EN = {
     "system": "The system refused something ({reason}); put that right and start again.",
     "network": "The packages could not be downloaded; check network and pip index, start again (log: {log}).",
     "failed": "This stage failed; read the end of {log}, put that right and start again to go on from here.",
+    "hashes": "A package is not the one that was locked (its digest differs); nothing of it was used (log: {log}).",
+    "lock": "{file} is not beside launch.py; unpack the whole project and start again.",
+    "unlocked": "WORKBENCH_UNLOCKED is set: packages are not held against their digests.",
     "begin": "Setting up; the first time takes a few minutes. Details: {log}",
     "waiting": "Another start is setting up this folder (process {pid}); waiting for it.",
     "stopped": "Stopped; the next start goes on from here.",
@@ -84,6 +90,7 @@ EN = {
     "stage_python": "Python environment",
     "stage_torch": "PyTorch",
     "stage_packages": "Packages",
+    "stage_workbench": "Workbench",
     "stage_encoder": "Encoder",
     "stage_browser": "Browser for the tests",
 }
@@ -97,6 +104,9 @@ ZH = {
     "system": "系统拒绝了操作（{reason}）；请处理后再启动。",
     "network": "无法下载依赖包；请检查网络和 pip 的源设置后再启动（日志：{log}）。",
     "failed": "这一步失败了；请看 {log} 的末尾，处理后再次启动即可从这里继续。",
+    "hashes": "某个软件包与锁定的不一致（摘要不同）；未使用它（日志：{log}）。",
+    "lock": "launch.py 旁边没有 {file}；请解压完整的项目后再启动。",
+    "unlocked": "已设置 WORKBENCH_UNLOCKED：不核对软件包的摘要。",
     "begin": "正在安装；首次需要几分钟。详细输出：{log}",
     "waiting": "另一个启动程序正在这里安装（进程 {pid}）；等待它完成。",
     "stopped": "已停止；下次启动会从这里继续。",
@@ -111,6 +121,7 @@ ZH = {
     "stage_python": "Python 环境",
     "stage_torch": "PyTorch",
     "stage_packages": "依赖包",
+    "stage_workbench": "工作台",
     "stage_encoder": "编码器",
     "stage_browser": "测试用浏览器",
 }
@@ -185,9 +196,9 @@ def requirements(pyproject: str) -> list[tuple[str, str]]:
     return [(name, body) for name, body in lists]
 
 
-def fingerprint(pyproject: str, python: Sequence[str], root: Path) -> str:
+def fingerprint(pyproject: str, python: Sequence[str], root: Path, locks: str = "") -> str:
     """What a finished set-up depends on; the folder too, because .venv breaks when it is moved."""
-    facts = [SETUP_VERSION, requirements(pyproject), list(python), str(root)]
+    facts = [SETUP_VERSION, requirements(pyproject), list(python), str(root), locks]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -228,6 +239,8 @@ def uv_environment(environ: Mapping[str, str], pip_config: str) -> dict[str, str
 
 def diagnose(output: str) -> str:
     """The sentence that fits the end of an installer's output."""
+    if any(sign in output for sign in HASH_SIGNS):
+        return "hashes"
     if any(sign in output for sign in FULL_SIGNS):
         return "full"
     return "network" if any(sign in output for sign in NETWORK_SIGNS) else "failed"
@@ -467,11 +480,16 @@ def is_ready(setup: Setup, extras: Sequence[str]) -> bool:
     python, stamp = venv_python(setup.venv), stamped(setup)
     if not python or not set(extras) <= set(stamp.get("extras", [])):
         return False
-    return bool(stamp.get("set_up") == fingerprint(read_project(setup.root), python, setup.root))
+    return bool(stamp.get("set_up") == whole_fingerprint(setup, python))
+
+
+def whole_fingerprint(setup: Setup, python: Sequence[str]) -> str:
+    locks = [(setup.root / name).read_text("utf-8") for name in LOCKS if (setup.root / name).is_file()]
+    return fingerprint(read_project(setup.root), python, setup.root, "".join(locks))
 
 
 def write_stamp(setup: Setup, extras: Sequence[str]) -> None:
-    set_up = fingerprint(read_project(setup.root), venv_python(setup.venv), setup.root)
+    set_up = whole_fingerprint(setup, venv_python(setup.venv))
     unfinished = setup.stamp.with_suffix(".part")
     unfinished.write_text(json.dumps({"set_up": set_up, "extras": list(extras)}), "utf-8")
     unfinished.replace(setup.stamp)
@@ -592,9 +610,32 @@ def install_torch(setup: Setup, torch: Torch) -> None:
             raise setup.failure()
 
 
-def install_project(setup: Setup, extras: Sequence[str]) -> None:
+def lock_arguments(root: Path, extras: Sequence[str]) -> list[str]:
+    """What the installer is told so that it takes the locked releases only, each file held against its digest."""
+    names = LOCKS if "test" in extras else LOCKS[:1]
+    missing = next((name for name in names if not (root / name).is_file()), "")
+    if missing:
+        raise Problem("lock", file=missing)
+    return ["--no-deps", "--require-hashes", *(word for name in names for word in ("-r", name))]
+
+
+def install_locked(setup: Setup, extras: Sequence[str]) -> bool:
+    """All packages but PyTorch, before it, so that what it needs is there already; whether they were locked."""
+    if os.environ.get(UNLOCKED):
+        setup.console.say("unlocked")
+        return False
     with setup.console.stage("packages"):
-        if not install(setup, "-e", f".[{','.join(extras)}]" if extras else "."):
+        if not install(setup, *lock_arguments(setup.root, extras)):
+            raise setup.failure()
+    return True
+
+
+def install_project(setup: Setup, extras: Sequence[str], are_locked: bool) -> None:
+    """The workbench itself; with everything it needs, where that was not locked."""
+    wanted = f".[{','.join(extras)}]" if extras else "."
+    bare = ["--no-deps", "--no-build-isolation", "-e", "."]  # setuptools is locked, too
+    with setup.console.stage("workbench"):
+        if not install(setup, *(bare if are_locked and {*extras} <= {"test"} else ["-e", wanted])):
             raise setup.failure()
         # uv writes no bytecode and an interrupted pip leaves some out: else every start would compile anew.
         setup.run(setup.python, "-m", "compileall", "-q", "-j", "0", *site_packages(setup.venv))
@@ -615,8 +656,9 @@ def set_up(setup: Setup, extras: Sequence[str]) -> None:
     with setup.console.stage("python"):
         if not works:
             make_venv(setup)
+    are_locked = install_locked(setup, extras)
     install_torch(setup, torch)
-    install_project(setup, extras)
+    install_project(setup, extras, are_locked)
     add_encoder(setup)
     write_stamp(setup, extras)
     setup.console.say("ready", seconds=round(time.monotonic() - began))

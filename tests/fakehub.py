@@ -36,6 +36,8 @@ class Hub:
     """Whether a fault strikes only file bodies, not the listing."""
     requests: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    elsewhere: str = ""
+    """Another server that file bodies are to be had from, by a redirect."""
     held: dict[str, bytes] = field(default_factory=dict)
     """Bodies of large files that were sent, by digest."""
     private: dict[str, bool] = field(default_factory=dict)
@@ -237,6 +239,11 @@ class Handler(BaseHTTPRequestHandler):
         return self._json({"Code": 200, "Data": {"Id": names.index(name)}})
 
     def _file(self, path: str, body: bool, fault: int | str | None) -> None:
+        if self.hub.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", f"{self.hub.elsewhere}/{path}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         before, _, rest = path.partition("/resolve/")
         kind, name = ("datasets", before[9:]) if before.startswith("datasets/") else ("models", before)
         folder = self.hub.repo(kind, name)

@@ -29,6 +29,10 @@ EVENTS, FEED, PAGE, VIEWS, DRIVEN = (
     "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "ui/test_app_faults.py", "browser/test_run_views.py", "browser/test_runs.py",
 )  # fmt: skip
 
+CARRIERS, CONSENT, SECRETS = (f"carriers/test_{name}.py" for name in ("carriers", "consent", "secrets"))
+DOOR = {name: f"door/test_door_{name}.py" for name in ("handlers", "guard", "accounts", "guests", "sharing", "crowd")}
+HOUSE, SUPPLY, LAUNCH = "test_architecture.py", "test_supply.py", "test_launch.py"
+
 
 def named(path: str, *names: str) -> tuple[str, ...]:
     """Tests of one file."""
@@ -250,5 +254,99 @@ FAULTS: tuple[Fault, ...] = (
         Text("A template that runs for ever or writes a gigabyte ends within 5 s with a sentence; words stay words", "无限运行或输出 1 GB 的模板在 5 秒内结束并说明原因；文字只是文字"),
         named("hostile/test_hostile_chat.py", "a_hostile_template_ends_with_a_sentence", "words_for_a_chat_stay_words"),
         "every template rendered as chat and training render it",
+    ),
+    Fault(
+        "S3", Text("A model, an adapter, a checkpoint or a dataset carries code or a pickle", "模型、适配器、检查点或数据集中夹带代码或 pickle"),
+        Text("Nothing of it runs by any way; one sentence; code only after the owner’s consent to these very files", "任何途径都不会运行它；给出一句明确的说明；代码只有在所有者同意这些文件后才运行"),
+        named(CARRIERS, "no_carrier_fires_by_any_way", "no_carrier_fires_or_stays_when_it_comes_from_the_hub", "the_canary_is_alive", "a_run_goes_on_from_none_but_its_own_workspace_s_checkpoints", "a_pickle_is_no_dataset", "no_builder_is_chosen_by_its_name")
+        + named(CONSENT, "code_runs_after_consent_and_not_before", "whatever_changes_asks_again", "code_that_lies_elsewhere_is_never_agreed_to", "a_run_of_a_recipe_runs_no_code_on_its_own", "only_the_owner_at_the_machine_may_agree")
+        + named(HOUSE, "code_is_trusted_at_one_place"),
+        "thirty carriers, each with a canary that appears when it runs, by every loader there is; the network is closed",
+    ),
+    Fault(
+        "S7", Text("Tokens and keys are set while everything is done", "在设置了各种密钥的情况下完成所有操作"),
+        Text("Found nowhere: disk, temporary files, pages, logs, exports; never sent to another host", "任何地方都找不到：磁盘、临时文件、页面、日志、导出；绝不发送到其他主机"),
+        named(SECRETS, "the_looker_finds_what_is_there", "a_run_by_a_real_worker_and_one_that_fails", "whatever_is_taken_away", "job_files_carry_none", "what_a_judge_is_asked_with", "a_token_does_not_follow_a_redirect_to_another_host", "the_page_shows_none_in_any_tab_or_language"),
+        "seven secrets with values of their own; every byte that was written, served, printed or pushed is searched for them, plain and as a password travels",
+    ),
+    Fault(
+        "S8", Text("A package is old, swapped, or a key is left in the repository", "软件包过旧或被替换，或仓库中遗留密钥"),
+        Text("No release below a known floor, every file by its digest, a bill of materials, no key", "没有低于已知下限的版本；每个文件按摘要核对；有物料清单；没有密钥"),
+        named(SUPPLY, "no_release_is_below_its_floor", "every_locked_release_has_digests_and_comes_by_name", "the_lock_holds_what_the_project_asks_for", "the_bill_of_materials_is_what_cyclonedx_asks_for", "no_key_is_in_the_repository")
+        + named(LAUNCH, "packages_are_held_against_their_digests", "a_package_that_is_not_the_locked_one_ends_set_up"),
+        "lock files, installed metadata and all files under version control are read",
+    ),
+    Fault(
+        "S9", Text("Somebody writes a dangerous call", "有人写下危险的调用"),
+        Text("A test fails: shells, text run as code, pickles, raw HTML, unchecked downloads", "测试失败：shell、把文本当代码运行、pickle、未转义的 HTML、未核对的下载"),
+        named(HOUSE, "nothing_dangerous_is_said", "every_ban_catches_its_sample", "what_is_allowed_is_not_caught", "every_call_that_is_banned_has_a_sample", "the_network_is_asked_in_few_places"),
+        "every module is parsed; each ban has a sample that it must catch",
+    ),
+    Fault(
+        "S1", Text("Every handler and route is asked as nobody, guest, viewer, owner, and owner at the machine", "以陌生人、访客、查看者、所有者、本机所有者的身份请求每个处理函数和路由"),
+        Text("Each answers whom its rule names; what has no rule is closed", "只回应规则允许的身份；没有规则的一律关闭"),
+        named(DOOR["handlers"], "every_handler_answers_whom_its_rule_names_and_nobody_else", "sharing_and_consent_are_for_the_owner_at_this_machine", "what_scripts_of_components_call_is_gated_too", "a_call_without_a_sender_is_refused", "every_route_has_a_rule_or_is_closed_to_all", "routes_answer_by_the_table", "the_guests_table_is_as_it_was_promised"),
+        "all handlers of the built page and all routes of both applications, walked; raw calls",
+    ),
+    Fault(
+        "S4", Text("A page of another site, or under another name, calls us", "其他网站或其他主机名的页面向我们发请求"),
+        Text("16 pairs of host and origin end as designed; what a proxy passes on is not this machine", "16 种主机与来源组合均按设计处理；代理转发的请求不算本机"),
+        named(DOOR["guard"], "sixteen_pairs_of_host_and_origin_end_as_designed", "any_other_host_name_is_refused_on_loopback", "what_a_proxy_passes_on_is_not_this_machine", "what_no_rule_names_is_refused_whoever_asks"),
+        "the guard itself, pair by pair",
+    ),
+    Fault(
+        "S5", Text("Somebody guesses passwords", "有人猜密码"),
+        Text("5 tries a minute by user and address, 30 by address; an unknown name takes as long as a wrong password", "每个用户和地址每分钟 5 次、每个地址 30 次；未知用户名与错误密码耗时相同"),
+        named(DOOR["accounts"], "five_wrong_tries_a_minute_and_no_more_by_a_clock_nobody_can_set", "an_address_that_tries_many_names_is_slowed_down_too", "an_unknown_name_takes_as_long_as_a_wrong_password", "sessions_end_by_age_and_by_rest_and_only_their_hash_is_kept"),
+        "the accounts themselves; medians of both kinds of a wrong answer",
+    ),
+    Fault(
+        "S11", Text("A link is taken back in the middle of an answer, or its time is over", "回答进行中收回链接，或链接到期"),
+        Text("Nobody is answered after 1 s, whichever clock is set to what", "1 秒后不再回答任何人，不受时钟调整影响"),
+        named(DOOR["sharing"], "a_link_that_is_taken_back_is_over_within_a_second_in_the_middle_of_an_answer", "a_link_is_over_when_only_its_file_can_be_written", "a_link_ends_by_itself_whatever_the_clock_is_set_to", "nothing_without_the_token", "a_guest_talks_with_the_shared_run_and_nothing_else", "answers_say_nothing_of_the_machine"),
+        "real guests’ process; seconds until a connection is refused",
+    ),
+    Fault(
+        "F9", Text("An event log is cut, doubled, out of order, full of junk", "事件日志被截断、重复、乱序或充满杂质"),
+        Text("Read as far as it goes; damaged lines are kept as text", "能读多少读多少；损坏的行按文本保留"),
+        named("faults", "a_damaged_log_is_read_as_far_as_it_goes") + named(EVENTS, "damaged_lines_are_kept_as_text", "a_writer_after_a_crash_does_not_glue_its_event_to_the_torn_line"),
+        "damage of each kind, written into real logs",
+    ),
+    Fault(
+        "F10", Text("A checkpoint is damaged, or another run’s", "检查点损坏，或属于别的任务"),
+        Text("Seen before training; the one before is taken, and it is said", "训练前发现；改用上一个并说明"),
+        named("resume", "a_checkpoint_that_is_damaged_or_foreign_is_never_used"),
+        "each file missing, cut, one bit flipped, or from elsewhere",
+    ),
+    Fault(
+        "F12", Text("A hub fails in fifteen ways", "模型站以十五种方式出错"),
+        Text("One sentence within 10 s, nothing half fetched, the token to nobody else", "10 秒内给出一句说明；不留半成品；令牌不给任何其他主机"),
+        named("models/test_models_hub_faults.py", "each_is_one_sentence_soon_and_nothing_is_half_fetched", "a_token_stays_with_the_hub_that_sends_us_elsewhere"),
+        "a hub on loopback; models and datasets",
+    ),
+    Fault(
+        "F17", Text("Training, chat and evaluation want one device", "训练、对话和评估争用同一设备"),
+        Text("Chat gives way by a stated rule and goes on; nothing crashes", "对话按既定规则让出并随后继续；不崩溃"),
+        named("serve/test_serve_queue.py", "training_takes_the_device_and_gives_it_back", "on_a_cpu_only_short_memory_sends_chat_away_until_training_ends", "a_place_is_told_and_one_too_many_is_busy"),
+        "a real engine; answers in hand go on where they were",
+    ),
+    Fault(
+        "F18", Text("Many guests talk at once", "许多访客同时对话"),
+        Text("No error, nobody gets another’s answer, a place or a word within 1 s, the page answers within 100 ms", "无错误；不串话；1 秒内告知排队位置或开始回答；页面 100 毫秒内响应"),
+        named(DOOR["crowd"], "twenty_guests_talk_at_once", "a_hundred_guests_talk_at_once") + named(DOOR["guests"], "a_guest_asks_at_a_rate_and_one_question_at_a_time", "all_together_have_a_bound"),
+        "real processes for page, guests and model on the same cores; a sample of answers asked again alone",
+    ),
+    Fault(
+        "F19", Text("Large, many, slow, silent and vanishing uploads", "大量、超大、缓慢、静默和中断的上传"),
+        Text("The page answers within 100 ms, memory grows by 64 MiB at most, nothing is left, quota answers 413", "页面 100 毫秒内响应；内存增长不超过 64 MiB；不留残余；超额返回 413"),
+        named(DOOR["crowd"], "fifty_uploads_at_once_leave_the_page_quick", "a_client_that_vanishes_in_the_middle_leaves_nothing", "silent_and_slow_clients_do_not_keep_others_out", "who_connects_and_says_nothing_is_let_go", "a_gigabyte_is_taken_in_without_being_held")
+        + named(DOOR["guard"], "all_uploads_together_have_a_quota_and_leave_nothing_when_broken", "a_body_is_cut_off_where_it_grows_too_big", "a_body_that_stops_coming_is_not_waited_for"),
+        "a real page; the 95th percentile of its answers meanwhile",
+    ),
+    Fault(
+        "F25", Text("No home, a locked one, no temporary folder, locales without UTF-8, odd names, a taken port", "没有主目录、主目录不可写、没有临时目录、非 UTF-8 区域设置、特殊名称、端口被占用"),
+        Text("Starts, or says why in one line", "能启动，或用一行说明原因"),
+        named("ui/test_app_homes.py", "the_page_starts_in_any_home_or_says_why", "a_port_that_is_taken_is_one_line_with_the_next", "a_workspace_that_is_a_file_is_one_line"),
+        "a real page in each; its words are read",
     ),
 )  # fmt: skip

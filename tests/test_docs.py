@@ -13,7 +13,13 @@ from places import ROOT
 
 from workbench import cli
 
-PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 OWN = ("test", "check")
 """Verbs of launch.py itself."""
 QUICK = ("list", "doctor", "anatomy", "inspect")

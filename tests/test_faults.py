@@ -11,7 +11,7 @@ import faults
 import pytest
 from places import ROOT
 
-ROWS = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F11", "F13", "F14", "F15", "F16", "F20", "F21", "F22", "F23", "F24"]  # fmt: skip
+ROWS = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F13", "F14", "F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F25", "F24", "S1", "S3", "S4", "S5", "S7", "S8", "S9", "S11"]  # fmt: skip
 
 
 def test_every_row_asked_for_is_there_once() -> None:

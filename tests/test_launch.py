@@ -110,6 +110,8 @@ def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_encoder: None) -> Callable[[Machinery], Any]:
     """A folder to set up on a machine without GPU whose CPU index does not answer."""
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    for name in launch.LOCKS:
+        (tmp_path / name).write_text("# locked\n")
     monkeypatch.setattr(launch, "look_at_machine", lambda: PLAIN)
     monkeypatch.setattr(launch, "cpu_index_answers", lambda: False)
     monkeypatch.setattr(launch.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
@@ -205,7 +207,7 @@ def test_a_refusing_cpu_index_is_no_dead_end(new_setup: Any, monkeypatch: pytest
     machinery = Machinery(refuse=launch.CPU_INDEX)
     setup = new_setup(machinery)
     launch.prepare(setup, [])
-    assert len(machinery.find("install --disable")) == 3
+    assert len(machinery.find("install --disable")) == 4
     assert launch.PINNED_TORCH in setup.console.stream.getvalue()
 
 
@@ -228,7 +230,7 @@ def test_uv_is_told_where_pip_would_look_and_gives_way_to_pip(new_setup: Any, mo
     setup = new_setup(machinery)
     setup.uv = "/bin/uv"
     launch.prepare(setup, [])
-    assert machinery.find("/bin/uv pip install")[0].endswith("torch==2.13.0+cpu")  # no other build
+    assert machinery.find("/bin/uv pip install")[1].endswith("torch==2.13.0+cpu")  # no other build
     assert machinery.find("-m pip install")
     assert machinery.find("-m compileall")
     assert launch.is_ready(setup, [])
@@ -280,6 +282,32 @@ def test_requirements_are_those_of_the_project() -> None:
     assert found == expected
 
 
+def test_packages_are_held_against_their_digests(new_setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machinery = Machinery()
+    setup = new_setup(machinery)
+    launch.prepare(setup, [])
+    order = [line.split("--no-compile ")[1] for line in machinery.find("pip install") if "--no-compile" in line]
+    assert order[0] == "--no-deps --require-hashes -r requirements.lock"
+    assert order[1].startswith("torch==")
+    assert order[2] == "--no-deps --no-build-isolation -e ."
+    assert launch.is_ready(setup, [])
+    (setup.root / "requirements.lock").write_text("# another release\n")
+    assert not launch.is_ready(setup, [])
+    (setup.root / "requirements.lock").unlink()
+    with pytest.raises(launch.Problem, match="lock"):
+        launch.prepare(setup, [])
+    monkeypatch.setenv(launch.UNLOCKED, "1")
+    machinery.ran.clear()
+    launch.prepare(setup, [])
+    assert not machinery.find("--require-hashes")
+    assert machinery.find("-e .")[-1].endswith("--no-compile -e .")
+
+
+@pytest.mark.parametrize("said", ["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "error: Hash mismatch for `x`"])
+def test_a_package_that_is_not_the_locked_one_ends_set_up(said: str) -> None:
+    assert launch.diagnose(said) == "hashes"
+
+
 def test_the_extras_of_an_earlier_set_up_are_kept(new_setup: Any) -> None:
     setup = new_setup(Machinery())
     launch.prepare(setup, ["test"])
@@ -287,7 +315,7 @@ def test_the_extras_of_an_earlier_set_up_are_kept(new_setup: Any) -> None:
     again = Machinery()
     setup = new_setup(again)
     launch.prepare(setup, [])
-    assert again.find("-e .[test]")
+    assert again.find("-r requirements.lock -r requirements-test.lock")
     assert launch.stamped(setup)["extras"] == ["test"]
 
 

@@ -15,6 +15,7 @@ from workbench import (
     commands_data,
     commands_evaluate,
     commands_export,
+    commands_models,
     commands_runs,
     commands_search,
     commands_share,
@@ -24,7 +25,7 @@ from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.models import source
 
-ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena, commands_share)  # fmt: skip
+ROOMS = (commands, commands_ahead, commands_data, commands_runs, commands_search, commands_export, commands_evaluate, commands_arena, commands_models, commands_share)  # fmt: skip
 """Where verbs are at home."""
 BENCHES = ["ui", "training", "worker", "busy", "forecast", "matrix", "nearby", "import", "pages", "history", "runs", "faults", "serve"]  # fmt: skip
 
@@ -59,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _ahead(verbs.add_parser(name, help=about), name)
     commands_search.options(verbs)
     commands_export.options(verbs)
+    commands_models.options(verbs)
     chat = verbs.add_parser("chat", help="talk to a run or model in the terminal")
     chat.add_argument("target", metavar="RUN|MODEL")
     chat.add_argument("--base", action="store_true", help="talk to the base model instead of the tuned one")

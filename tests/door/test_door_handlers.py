@@ -111,7 +111,7 @@ def test_sharing_and_consent_are_for_the_owner_at_this_machine(blocks: access.Ga
     here = {
         event.fn.__name__ for event in blocks.fns.values() if event.fn is not None and access.rule(event.fn) == LOCALS
     }
-    assert {"shared", "stopped", "all_stopped"} <= here
+    assert {"shared", "stopped", "all_stopped", "agreed"} <= here
 
 
 def test_what_scripts_of_components_call_is_gated_too(blocks: access.Gated) -> None:

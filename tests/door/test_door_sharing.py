@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 from fabricated import left
+from reverseproxy import proxied
 from served import made_run
 from tinymodels import tiny_llama
 
@@ -137,6 +138,20 @@ def test_the_guests_process_holds_no_torch_no_gradio_and_no_token(workspace: Wor
             assert token.encode() not in path.read_bytes(), path
 
 
+def test_a_link_works_behind_a_proxy_under_a_path_of_its_own(run: Run, workspace: Workspace) -> None:
+    told = process.share(workspace, run.id, Terms(hours=1, prefix="/try"))
+    port = int(told["urls"][0].split(":")[2].split("/")[0])
+    token = told["urls"][0].rpartition("/")[2]
+    with proxied(port, "/try") as address, httpx.Client(follow_redirects=True, timeout=120, trust_env=False) as guest:
+        page = guest.get(f"{address}/in/{token}")
+        assert (page.status_code, str(page.url)) == (200, f"{address}/")
+        assert {cookie.path for cookie in guest.cookies.jar} == {"/try/"}
+        assert guest.get(f"{address}/guest.js").status_code == 200
+        origin = {"origin": address.removesuffix("/try")}
+        assert heard(guest.post(f"{address}/chat", json=ASK, headers=origin))[-1]["end"]
+    process.stop(workspace, told["link"])
+
+
 def test_a_link_that_is_taken_back_is_over_within_a_second_in_the_middle_of_an_answer(run: Run, workspace: Workspace) -> None:  # fmt: skip
     told = process.share(workspace, run.id, Terms(hours=1))
     base = told["urls"][0].partition("/in/")[0]
@@ -213,19 +228,20 @@ sleep 60
 
 def test_with_its_program_the_tunnels_address_is_the_links(tmp_path: Path, workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """A stand-in for frpc that says what the real one says."""
-    program = tmp_path / "frpc"
-    program.write_text(FRPC)
-    program.chmod(0o755)
+    frpc = tmp_path / "frpc"
+    frpc.write_text(FRPC)
+    frpc.chmod(0o755)
     from gradio import networking, tunneling
 
-    monkeypatch.setattr(tunneling, "BINARY_PATH", str(program))
+    monkeypatch.setattr(tunneling, "BINARY_PATH", str(frpc))
     monkeypatch.setattr(tunneling.Tunnel, "download_binary", staticmethod(lambda: None))
     monkeypatch.setattr(networking, "GRADIO_SHARE_SERVER_ADDRESS", "localhost:7000")
     assert tunnel.has_tunnel()
     assert tunnel.open_tunnel(7999) == "https://abc123.gradio.example"
     for each in tunneling.CURRENT_TUNNELS:
-        each.kill()
-        each.proc.wait()
+        if each.proc:
+            with each.proc:
+                each.kill()
     link = links.make(workspace, run, replace(Terms(), place="tunnel"))[0]
     monkeypatch.setattr(process, "open_tunnel", lambda port: "https://abc123.gradio.example")
     assert process.addresses(link, 1) == ["https://abc123.gradio.example"]

@@ -95,11 +95,11 @@ def test_an_adapter_names_its_base(tmp_path: Path) -> None:
         catalog.check_folder(tmp_path)
 
 
-def test_code_that_comes_with_a_model_is_refused(tmp_path: Path) -> None:
+def test_code_that_comes_with_a_model_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     folder = raw_model(tmp_path / "m")
     (folder / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
-    with pytest.raises(UserError, match="never run"):
-        catalog.check_folder(folder)
+    with pytest.raises(UserError, match="not run unless you agree"):
+        catalog.check(workspace, folder)
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:

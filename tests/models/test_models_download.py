@@ -171,7 +171,7 @@ def test_only_what_is_needed_is_fetched(workspace: Workspace, hub: Hub) -> None:
     (folder / "onnx" / "model.onnx").write_bytes(b"x")
     (folder / "tokenizer.model").write_bytes(b"x")
     names = {path.name for path in get(workspace).iterdir() if not path.name.startswith(".")}
-    assert names == {"config.json", "model.safetensors", "tokenizer.model"}
+    assert names == {"config.json", "model.safetensors", "tokenizer.model", "run.py"}, "code is fetched to be read"
 
 
 def test_a_disk_without_room_is_told_first(workspace: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

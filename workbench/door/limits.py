@@ -24,6 +24,8 @@ PATIENCE = 30.0
 """Seconds without a byte of a body."""
 SHARE, MOST = 0.5, 20 * 2**30
 """Of the free disk, and bytes, that uploads may take together."""
+TURNS = 2
+"""Pieces of uploads that are worked on at a time."""
 COUNTED = 2.0
 """Seconds for which a count of the folder is good."""
 
@@ -49,6 +51,9 @@ class Quota:
     most: int = MOST
     held: int = 0
     busy: int = 0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TURNS))
+    """Pieces are taken apart in the loop that answers everybody: of fifty uploads only a few have their turn, and a page's request comes
+    after those few instead of after all."""
     _counted: tuple[float, int] = field(default=(-COUNTED, 0))
 
     def room(self) -> int:
@@ -79,6 +84,7 @@ class Counted:
     came: int = 0
     whole: bool = False
     much: TooMuch | None = None
+    has_turn: bool = False
 
     def begin(self, length: str) -> None:
         """Judge what the header announces, before a byte is read."""
@@ -92,6 +98,7 @@ class Counted:
 
     async def __call__(self) -> Message:
         """The next piece. After a whole body only the client's going away can come: for that there is no hurry."""
+        self._give_turn()
         if self.whole:
             return await self.receive()
         try:
@@ -99,9 +106,17 @@ class Counted:
         except TimeoutError:
             self.much = TooMuch(408, TOO_SLOW)
             return GONE
+        if self.quota:
+            await self.quota.turns.acquire()
+            self.has_turn = True
         self.whole = not message.get("more_body", False)
         self._count(len(message.get("body", b"")))
         return GONE if self.much else message
+
+    def _give_turn(self) -> None:
+        if self.quota and self.has_turn:
+            self.has_turn = False
+            self.quota.turns.release()
 
     def _count(self, size: int) -> None:
         self.came += size
@@ -114,6 +129,7 @@ class Counted:
 
     def done(self) -> None:
         """The request is over; its files are counted where they lie now."""
+        self._give_turn()
         if self.quota:
             self.quota.held -= self.came
             self.quota.busy -= 1

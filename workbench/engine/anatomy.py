@@ -16,7 +16,6 @@ from workbench.core.workspace import Workspace
 from workbench.engine.ask import Answer, Question, answer, ask
 from workbench.models import catalog
 from workbench.models.anatomy import fold
-from workbench.models.bounded import bounded
 
 EXAMPLE = [
     {"role": "user", "content": "你好 · Hello"},
@@ -53,11 +52,12 @@ def _bare(folder: Path, recipe: Recipe) -> Any:
     import transformers
 
     from workbench.models.facts import read_config
+    from workbench.models.loading import hollow, load_config
 
     task = TASKS.get(recipe.task.kind)
-    config = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    auto, config = getattr(transformers, task.head(read_config(folder))), load_config(folder)
     with torch.device("meta"):
-        return getattr(transformers, task.head(read_config(folder))).from_config(config)
+        return hollow(auto, folder, config)
 
 
 def _plain(name: str) -> str:
@@ -66,14 +66,15 @@ def _plain(name: str) -> str:
 
 
 def _words(folder: Path) -> Answer:
-    from workbench.models.chat_template import ensure_chat_template
+    from workbench.models.chat_template import ensure_chat_template, understood
     from workbench.models.loading import load_tokenizer
 
     tokenizer = load_tokenizer(folder)
     own = bool(tokenizer.chat_template)
     ensure_chat_template(tokenizer)
     special = {name: str(value) for name, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    rendered = bounded(lambda: str(tokenizer.apply_chat_template(EXAMPLE, tokenize=False)))
+    with understood():
+        rendered = str(tokenizer.apply_chat_template(EXAMPLE, tokenize=False))
     source = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else ""
     return {"special": special, "template": {"own": own, "source": source[:SOURCE_LIMIT], "rendered": rendered}}
 

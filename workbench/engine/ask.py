@@ -20,6 +20,7 @@ import workbench
 from workbench.core.errors import UserError, shorten
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.models import consent
 
 Answer = dict[str, Any]
 Question = dict[str, Any]
@@ -118,7 +119,9 @@ def answer(work: Callable[[Workspace, Question], Answer]) -> int:
 
     be_polite()
     try:
-        found = work(Workspace(sys.argv[1]), _heard())
+        workspace = Workspace(sys.argv[1])
+        consent.look_in(workspace)
+        found = work(workspace, _heard())
     except UserError as error:
         found = {"error": {"en": error.text.en, "zh": error.text.zh, "field": error.field}}
     except Exception as error:  # the edge of the process

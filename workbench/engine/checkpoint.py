@@ -2,14 +2,19 @@
 
 A checkpoint holds what is trained, the optimizer, the schedule and the state of every generator of random numbers, so that a run goes on
 as if it had never been interrupted. It is read back only when every file is there with its size and digest, and only by the run it
-belongs to: the manifest names recipe, data and model. What it does not know: checkpoints of other programs.
+belongs to: the manifest names recipe, data and model, and is signed with a key that only this workspace has, because the Trainer's own
+files in it are read with torch.load. What it does not know: checkpoints of other programs, and of other workspaces.
 """
 
 from __future__ import annotations
 
+import hmac
+import json
 import os
 import random
+import secrets
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +30,7 @@ from workbench.engine import spread
 from workbench.engine.room import patiently
 from workbench.engine.stage import Stage
 
-MANIFEST = "manifest.json"
+MANIFEST, KEY = "manifest.json", ".checkpoint-key"
 STAGED, PLACE, ASIDE = "checkpoint-", "step-", "unused-"
 TRAINED, METHOD, CHANCE, SESSION, STATE = (
     "trained.safetensors", "method.safetensors", "chance.safetensors", "session.json", "trainer_state.json",
@@ -119,16 +124,47 @@ def sealed(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{PLACE}*"), key=lambda path: int(path.name.removeprefix(PLACE)))
 
 
+def _held(folder: Path) -> list[Path]:
+    """Every file of a checkpoint but its manifest."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
 def seal(folder: Path, step: int, mark: Mark) -> int:
     """Force every file to disk, then write the manifest; how many bytes there are."""
     files, total = dict[str, Any](), 0
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST):
+    for path in _held(folder):
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
         files[str(path.relative_to(folder))] = {"size": path.stat().st_size, "sha256": sha256(path)}
         total += path.stat().st_size
-    write_json(folder / MANIFEST, {"step": step, "of": mark, "files": files})
+    told = {"step": step, "of": mark, "files": files}
+    write_json(folder / MANIFEST, {**told, "signed": _signature(folder, told)})
     return total
+
+
+def _signature(folder: Path, told: dict[str, Any]) -> str:
+    """Of a manifest's words, by the workspace that RUNS/ID/checkpoints/PLACE lies in."""
+    return hmac.new(
+        _key(folder.resolve().parents[3] / KEY), json.dumps(told, sort_keys=True).encode(), "sha256"
+    ).hexdigest()
+
+
+def _key(path: Path) -> bytes:
+    """The workspace's own secret, made when it is first wanted; whoever is second takes that of the first."""
+    if not path.is_file():
+        handle, name = tempfile.mkstemp(prefix=KEY, dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without hard links
+            Path(name).replace(path)
+        Path(name).unlink(missing_ok=True)
+    return path.read_bytes()
 
 
 def newest(folder: Path, mark: Mark) -> tuple[Path | None, list[Text]]:
@@ -162,11 +198,15 @@ def wrong_with(folder: Path, mark: Mark) -> Text | None:
         )
     if whose != mark:
         return Text("it belongs to another recipe, dataset or model", "它属于另一个配方、数据集或模型")
+    told = {key: found.get(key) for key in ("step", "of", "files")}
+    if not hmac.compare_digest(str(found.get("signed")), _signature(folder, told)):
+        return Text("it was not written by this workspace", "它不是由这个工作区写入的")
     for name, facts in files.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != facts.get("size") or sha256(path) != facts.get("sha256"):
             return Text(f"{name} is missing or damaged", f"{name} 缺失或损坏")
-    return None
+    more = [path.name for path in _held(folder) if str(path.relative_to(folder)) not in files]
+    return Text(f"{more[0]} was put into it later", f"{more[0]} 是后来放进去的") if more else None
 
 
 def trained(model: Any) -> dict[str, Any]:

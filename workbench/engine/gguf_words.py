@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from workbench.core.errors import UserError
-from workbench.models.bounded import bounded
+from workbench.models.chat_template import understood
 
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 LLAMA = QWEN.replace(r"\p{N}| ?", r"\p{N}{1,3}| ?")
@@ -145,7 +145,8 @@ def ends(model: Any, tokenizer: Any) -> list[int]:
     found = [tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])]
     if tokenizer.chat_template:
         talk = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "0"}]
-        said = bounded(lambda: str(tokenizer.apply_chat_template(talk, tokenize=False))).rpartition("0")[2]
+        with understood():
+            said = str(tokenizer.apply_chat_template(talk, tokenize=False)).rpartition("0")[2]
         found += [
             token
             for token in tokenizer(said, add_special_tokens=False)["input_ids"]

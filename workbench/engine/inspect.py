@@ -62,11 +62,9 @@ def look(workspace: Workspace, question: Question) -> Answer:
 
 def stand_in(folder: Any, task: Task, rows: list[Row]) -> Any:
     """A model that has a configuration and no weights: encoding asks for labels and architecture only."""
-    from transformers import AutoConfig
+    from workbench.models.loading import load_config
 
-    config = AutoConfig.from_pretrained(
-        str(folder), local_files_only=True, trust_remote_code=False, **task.model_options(rows)
-    )
+    config = load_config(folder, **task.model_options(rows))
     paired = task.head(read_config(folder)) == "AutoModelForSeq2SeqLM"
     return SimpleNamespace(config=config, paired=paired)
 

@@ -81,7 +81,10 @@ def ask(judge: Judge, content: str) -> str:
         answer.raise_for_status()
         return str(answer.json()["choices"][0]["message"]["content"] or "")
     except httpx.HTTPStatusError as error:
-        raise _refused(f"status {error.response.status_code}: {shorten(error.response.text, 160)}") from None
+        said = error.response.text.replace(
+            os.environ.get(KEY) or "\0", "…"
+        )  # some answer with the key they were asked with
+        raise _refused(f"status {error.response.status_code}: {shorten(said, 160)}") from None
     except (httpx.HTTPError, KeyError, IndexError, TypeError, ValueError) as error:
         raise _refused(shorten(error or type(error).__name__, 160)) from None
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.models.bounded import bounded
+from workbench.models.chat_template import understood
 
 ROLES = ("system", "user", "assistant")
 MARK = "\u241f{}\u241f"
@@ -59,7 +59,8 @@ def conversations() -> list[list[dict[str, str]]]:
 
 
 def _said(tokenizer: Any, talk: Sequence[dict[str, str]], ask: bool = True) -> str:
-    return bounded(lambda: str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask)))
+    with understood():
+        return str(tokenizer.apply_chat_template(list(talk), tokenize=False, add_generation_prompt=ask))
 
 
 def _shape(tokenizer: Any) -> Shape | None:

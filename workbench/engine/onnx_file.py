@@ -88,14 +88,15 @@ class Session:
     def __init__(self, folder: Path) -> None:
         import onnxruntime
         import torch
-        from transformers import AutoConfig
+
+        from workbench.models.loading import load_config
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
         self.held = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        self.config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        self.config = load_config(folder)
         self.names = [each.name for each in self.held.get_inputs()]
 
     def __call__(self, **given: Any) -> Any:

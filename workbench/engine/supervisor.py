@@ -68,7 +68,7 @@ def check(workspace: Workspace, recipe: Recipe) -> Recipe:
     located = catalog.locate(workspace, recipe.model.id, recipe.model.revision)
     config = read_config(located.path) if located.path is not None else None
     if located.path is not None:
-        catalog.check_folder(located.path)
+        catalog.check(workspace, located.path)
     fit(task, method, config)
     launcher.check(recipe, config)
     # a local folder becomes absolute: the worker has another working directory

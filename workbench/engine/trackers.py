@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import queue
-import socket
 import struct
 import threading
 import time
@@ -80,7 +80,7 @@ class Board:
 
     def __init__(self, run: Run) -> None:
         self.run, self.step, self.folder = run, 0, run.folder / FOLDER
-        self.path = self.folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
+        self.path = self.folder / f"events.out.tfevents.{time.time():.0f}.{platform.node()}.{os.getpid()}"
 
     def begin(self, told: list[Event], step: int) -> None:
         """A new file with all that still holds. What a killed worker did after its last checkpoint is done again, so its lines are left

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from workbench.core.family import family
 from workbench.core.method import METHODS
 from workbench.core.task import TASKS
+from workbench.models import loading
 from workbench.models.facts import read_config
-from workbench.models.loading import LOCAL
 
 USUAL = {"decoder": "text-generation", "encoder": "text-classification", "pair": "summarization"}
 """The task a model is counted with, by its kind."""
@@ -37,7 +37,7 @@ def hollow(folder: Path) -> tuple[Any, str]:
     kind = task_of(config)
     auto = getattr(transformers, TASKS.get(kind).head(config))
     with torch.device("meta"):
-        made = auto.from_config(transformers.AutoConfig.from_pretrained(str(folder), **LOCAL))
+        made = loading.hollow(auto, folder, loading.load_config(folder))
     return made, kind
 
 

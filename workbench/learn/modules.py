@@ -92,12 +92,14 @@ def of_folder(folder: Path) -> Any:
     """The model of a folder without its numbers: only config.json is read."""
     import torch
     import transformers
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
-    config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    from workbench.models import loading
+
+    config = loading.load_config(folder)
     own: Any = getattr(transformers, (config.architectures or [""])[0] or "AutoModel", None)
     with torch.device("meta"):
-        made = own._from_config(config) if hasattr(own, "_from_config") else AutoModel.from_config(config)
+        made = own._from_config(config) if hasattr(own, "_from_config") else loading.hollow(AutoModel, folder, config)
     made.tie_weights()
     return made
 

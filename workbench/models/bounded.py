@@ -7,12 +7,13 @@ Not known here: how long a template that ends takes on another machine.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
@@ -22,7 +23,6 @@ SECONDS, MEGABYTES = 3.0, 700
 LOOK = 0.05
 LARGEST = 10_000_000
 """Of what a multiplication in a template may give: characters, items, or a number."""
-T = TypeVar("T")
 _WATCHED: dict[int, tuple[float, int]] = {}
 """Thread → when it must be done, and how large the process may be until then (0: not looked at yet)."""
 _LOOKING: list[threading.Thread] = []
@@ -34,11 +34,13 @@ class _Enough(BaseException):
     """Not an Exception: nothing in a template or under it may take it for one of its own."""
 
 
-def bounded(render: Callable[[], T]) -> T:
-    """What `render` gives. UserError when it does not end, or asks for more than a conversation can need."""
+@contextlib.contextmanager
+def bounded() -> Iterator[None]:
+    """Around the rendering. UserError when it fails, does not end, or asks for more than a conversation can need."""
     _limit_steps()
     try:
-        return _watched(render)
+        with _watched():
+            yield
     except (TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError) as error:
         what = f"{type(error).__name__}: {shorten(error, 120)}"
         raise UserError(
@@ -75,11 +77,12 @@ def _power(left: Any, right: Any) -> Any:
     return left**right
 
 
-def _watched(render: Callable[[], T]) -> T:
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
     me = threading.get_ident()
     _watch(me)
     try:
-        return render()
+        yield
     finally:
         with _LOCK:
             _WATCHED.pop(me, None)

@@ -11,11 +11,22 @@ from workbench import ASSETS
 from workbench.core.errors import UserError, shorten
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
-from workbench.models import download
+from workbench.models import consent, download
 from workbench.models.download import Cancelled, Located
 from workbench.models.facts import ModelFacts, check_folder, facts
 
-__all__ = ["STARTERS", "Cancelled", "Located", "ModelFacts", "Starter", "check_folder", "facts", "fetch", "locate"]
+__all__ = [
+    "STARTERS",
+    "Cancelled",
+    "Located",
+    "ModelFacts",
+    "Starter",
+    "check",
+    "check_folder",
+    "facts",
+    "fetch",
+    "locate",
+]
 
 PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?"
 HUB_ID = re.compile(rf"{PART}/{PART}")
@@ -75,6 +86,7 @@ def public(model_id: str) -> tuple[str, bool]:
 
 def locate(workspace: Workspace, model_id: str, revision: str = "main") -> Located:
     """Where the model called `model_id` is; `path` is None when it must first be fetched from the Hub."""
+    consent.look_in(workspace)
     if model_id != model_id.strip() or not model_id.isprintable() or not model_id:
         raise _unknown(model_id)
     for starter in STARTERS:
@@ -96,14 +108,30 @@ def fetch(
     cancelled: Callable[[], bool] | None = None,
 ) -> Path:
     """The folder of a located model, downloaded first when it has to be; UserError says why it cannot."""
-    if located.path is not None:
-        check_folder(located.path)
-        return located.path
-    return download.download(workspace, located, progress or (lambda done, total: None), cancelled or (lambda: False))
+    folder = located.path
+    if folder is None:
+        folder = download.download(
+            workspace, located, progress or (lambda done, total: None), cancelled or (lambda: False)
+        )
+    check(workspace, folder)
+    return folder
+
+
+def check(workspace: Workspace, folder: Path) -> None:
+    """UserError unless the folder holds a model that can be loaded, without code or with code that the owner agreed to."""
+    check_folder(folder)
+    consent.check(workspace, folder)
 
 
 def here(workspace: Workspace, model_id: str, revision: str = "main") -> Path:
-    """The folder of a model that is on this machine; UserError when it would have to be downloaded first."""
+    """The folder of a model that is on this machine and may be loaded; UserError when it would have to be downloaded first."""
+    folder = present(workspace, model_id, revision)
+    check(workspace, folder)
+    return folder
+
+
+def present(workspace: Workspace, model_id: str, revision: str = "main") -> Path:
+    """The same, before anything in the folder was looked at."""
     located = locate(workspace, model_id, revision)
     if located.path is None:
         raise UserError(
@@ -111,7 +139,6 @@ def here(workspace: Workspace, model_id: str, revision: str = "main") -> Path:
             f"model.id：“{shorten(model_id)}”还不在本机；请先在“模型”页下载，然后再试。",
             field="model.id",
         )
-    check_folder(located.path)
     return located.path
 
 

@@ -3,7 +3,12 @@ asked as it was taught."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
+
+from workbench.core.errors import UserError, shorten
+from workbench.models.bounded import bounded
 
 PLAIN = (
     "{{ bos_token or '' }}{% for message in messages %}"
@@ -40,3 +45,19 @@ def ensure_chat_template(tokenizer: Any, wanted: str = "auto") -> bool:
         return False
     tokenizer.chat_template = TEMPLATES.get(wanted, PLAIN)
     return True
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """A template that refuses what it is given, wants to reach out of its sandbox, fails, or does not end, is one sentence."""
+    from jinja2 import TemplateError
+
+    try:
+        with bounded():
+            yield
+    except TemplateError as error:
+        raise UserError(
+            f"The chat template refuses these messages: {shorten(error, 160)}. Mend the conversation, or choose another chat template.",
+            f"对话模板拒绝了这些消息：{shorten(error, 160)}。请修改对话，或改选其他对话模板。",
+            field="task.chat_template",
+        ) from error

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.models.bounded import bounded
-from workbench.models.chat_template import ensure_chat_template
+from workbench.models.chat_template import ensure_chat_template, understood
 
 Messages = Sequence[dict[str, Any]]
 GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -71,7 +70,10 @@ class _Reader:
         """The template filled in."""
         guarded = [self._guard(message) for message in messages]
         offered = {"tools": self._guarded(self.tools)} if self.able and self.tools else {}
-        return bounded(lambda: str(self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask, **offered)))  # fmt: skip
+        with understood():
+            return str(
+                self.tokenizer.apply_chat_template(guarded, tokenize=False, add_generation_prompt=ask, **offered)
+            )
 
     def _guarded(self, value: Any) -> Any:
         """Every text inside lists and mappings guarded."""
@@ -159,13 +161,12 @@ class _Reader:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         offered = {"tools": self._guarded(self.tools)} if self.able and self.tools else {}
-        texts, spans = bounded(
-            lambda: render_jinja_template(
+        with understood():
+            texts, spans = render_jinja_template(
                 conversations=[[self._guard(message) for message in messages]],
                 chat_template=self.template,
                 return_assistant_tokens_mask=True,
                 **offered,
                 **self.tokenizer.special_tokens_map,
             )
-        )
         return texts[0], [(int(start), int(end)) for start, end in spans[0]]

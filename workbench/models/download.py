@@ -19,10 +19,10 @@ from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
 from workbench.core.workspace import Workspace
 from workbench.models import hub
-from workbench.models.facts import check_folder, only_pickles
+from workbench.models.facts import PICKLES, check_folder, only_pickles
 
 MARKER = ".downloaded.json"
-WANTED = re.compile(r"[^/\\]+\.(json|txt|model|jinja)|tokenizer[^/\\]*|LICENSE[^/\\]*|README\.md", re.IGNORECASE)
+WANTED = re.compile(r"[^/\\]+\.(json|txt|model|jinja|py)|tokenizer[^/\\]*|LICENSE[^/\\]*|README\.md", re.IGNORECASE)
 SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 SPARE = 64 << 20
 ATTEMPTS = 3
@@ -218,7 +218,9 @@ def choose(info: Any, model_id: str) -> list[Wanted]:
     adapter = "adapter_config.json" in listed and "config.json" not in listed
     if not weights and not adapter:
         raise only_pickles(list(listed), model_id)
-    names = [name for name in listed if WANTED.fullmatch(name) and not name.endswith(".safetensors")] + weights
+    names = [
+        name for name in listed if WANTED.fullmatch(name) and not name.endswith((".safetensors", *PICKLES))
+    ] + weights
     return sorted((_wanted(listed[name]) for name in names), key=lambda file: (file.size, file.name))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ FIELD = "model.id"
 HEADER_LIMIT = 100_000_000
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
 NOT_PARAMETERS = ("I64", "BOOL")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
+PICKLES = (
+    ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npy", ".npz", ".joblib", ".mdl", ".h5", ".keras", ".msgpack",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,12 @@ class ModelFacts:
 
 
 def check_folder(folder: Path) -> None:
-    """UserError unless `folder` holds a model that can be loaded: a config, sound safetensors, no code of its own."""
+    """UserError unless `folder` holds a model that can be loaded: a config, sound safetensors, nothing that leads elsewhere. Whether code
+    it brings may run is another question (workbench.models.consent)."""
     if not folder.is_dir():
         raise _error(f"there is no folder {folder}.", f"没有文件夹 {folder}。")
     _refuse_adapter(folder)
-    config = read_config(folder)
-    if "auto_map" in config:
-        raise _error(
-            f"{folder.name} needs Python code that comes with the model (auto_map in config.json); "
-            "such code is never run here. Choose a model of an architecture that transformers knows.",
-            f"{folder.name} 需要运行随模型附带的 Python 代码（config.json 中的 auto_map）；本工作台从不运行这类代码。"
-            "请选择 transformers 自带架构的模型。",
-        )
+    _refuse_detours(folder, read_config(folder))
     for path in weight_files(folder):
         header(path)
 
@@ -55,6 +52,30 @@ def _refuse_adapter(folder: Path) -> None:
             f"{folder.name} is an adapter, not a whole model; its base is “{base}”. Choose the base instead.",
             f"{folder.name} 是适配器，不是完整模型；它的基础模型是“{base}”。请改选基础模型。",
         )
+
+
+def _refuse_detours(folder: Path, config: dict[str, Any]) -> None:
+    """Settings by which transformers would read other weights than those that were looked at (a file of any kind by name, an adapter
+    beside the model), or would fetch a compiled kernel from the Hub."""
+    kernels = [str(value) for value in _attention(config) if "/" in str(value)]
+    found = "transformers_weights" if config.get("transformers_weights") else shorten(kernels[0]) if kernels else ""
+    if (folder / "adapter_config.json").is_file():
+        found = "adapter_config.json"
+    if found:
+        raise _error(
+            f"{folder.name} would load something else than its own safetensors ({found}); that is not done here. Take it out, if you trust the rest.",
+            f"{folder.name} 会加载自身 safetensors 以外的内容（{found}）；这里不允许。如果你信任其余内容，请先将它移除。",
+        )
+
+
+def _attention(value: Any) -> Iterator[Any]:
+    """What any part of the config says about how to attend and how to run experts."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if str(key).endswith(("attn_implementation", "attn_implementation_internal", "experts_implementation")):
+                yield from item.values() if isinstance(item, dict) else [item]
+            else:
+                yield from _attention(item)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -87,7 +108,12 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _shard(folder: Path, name: str) -> Path:
-    path = folder / Path(name).name
+    path = folder / name
+    if name != Path(name).name or not name.endswith(".safetensors"):
+        raise _error(
+            f"{folder.name} names {shorten(name)} as a part of its weights; only safetensors files beside the index are read.",
+            f"{folder.name} 把 {shorten(name)} 列为权重的一部分；只读取与索引同在一处的 safetensors 文件。",
+        )
     if not path.is_file():
         raise _error(
             f"{folder.name} is incomplete: {shorten(name)} is named in the index and missing. Fetch it again.",

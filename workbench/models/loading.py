@@ -1,4 +1,5 @@
-"""The one place that loads weights: safetensors from a local folder, never code, never pickle, never the network."""
+"""The one place that loads weights: safetensors from a local folder, never pickle, never the network; code of the model only where the
+owner agreed to it (workbench.models.consent)."""
 
 from __future__ import annotations
 
@@ -11,14 +12,36 @@ from workbench.core.files import read_json, write_json
 from workbench.core.method import METHODS
 from workbench.core.run import Run
 from workbench.core.task import TASKS, Task
+from workbench.models import consent
 from workbench.models.chat_template import ensure_chat_template
-from workbench.models.facts import read_config
+from workbench.models.facts import check_folder, header, only_pickles, read_config
 from workbench.models.twin import own
 
-LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-OPTIONS, FRESH = "options.json", "fresh.safetensors"
+OPTIONS, FRESH, ADAPTER = "options.json", "fresh.safetensors", "adapter_model.safetensors"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError)
+"""What transformers raises over files that are not what they should be."""
 _DEFAULT = re.compile(r"\.default(?=\.|$)")
 """The adapter's name while it is trained."""
+
+
+def local(folder: Path) -> dict[str, Any]:
+    """What every `from_pretrained` is told: the one call site where code may be trusted. UserError for code that lies elsewhere."""
+    return {"local_files_only": True, "trust_remote_code": consent.allowed(folder)}
+
+
+def load_config(folder: Path, **options: Any) -> Any:
+    """The configuration of a model folder."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(str(folder), **local(folder), **options)
+    except UNREADABLE as error:
+        raise _unreadable(folder, "model", error) from error
+
+
+def hollow(auto: Any, folder: Path, config: Any) -> Any:
+    """A model of that shape, as an auto class makes it from its configuration alone."""
+    return auto.from_config(config, trust_remote_code=local(folder)["trust_remote_code"])
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -26,8 +49,8 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **LOCAL)
-    except (OSError, ValueError, KeyError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **local(folder))
+    except UNREADABLE as error:
         raise _unreadable(folder, "tokenizer", error) from error
     if tokenizer.pad_token_id is None:
         spare = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
@@ -43,14 +66,15 @@ def load_model(folder: Path, task: Task, options: dict[str, Any], device: str = 
     import torch
     import transformers
 
+    check_folder(folder)
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     auto = getattr(transformers, task.head(read_config(folder)))
     try:
         model, info = auto.from_pretrained(
             str(folder), use_safetensors=True, dtype=kinds[dtype], output_loading_info=True,
-            ignore_mismatched_sizes=True, **LOCAL, **options,
+            ignore_mismatched_sizes=True, **local(folder), **options,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         if "Unrecognized configuration class" in str(error):
             raise _headless(folder, task) from error
         raise _unreadable(folder, "model", error) from error
@@ -69,12 +93,13 @@ def load_gguf(path: Path, task: Task, base_folder: Path, device: str = "cpu") ->
     import transformers
 
     auto, config = getattr(transformers, task.head(read_config(base_folder))), read_config(base_folder)
-    shape = (
-        {"config": transformers.AutoConfig.from_pretrained(str(base_folder), **LOCAL)}
-        if config["model_type"] == "qwen3"
-        else {}
-    )
-    model = auto.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32, **LOCAL, **shape)
+    shape = {"config": load_config(base_folder)} if config["model_type"] == "qwen3" else {}
+    try:
+        model = auto.from_pretrained(
+            str(path.parent), gguf_file=path.name, dtype=torch.float32, **local(path.parent), **shape
+        )
+    except (*UNREADABLE, IndexError, OverflowError, MemoryError) as error:
+        raise _unreadable(path, "model", error) from error
     return model.to(device).eval()
 
 
@@ -207,6 +232,8 @@ def _check_tuned(run: Run) -> None:
             f"{run.id} 还没有微调后的模型（状态：{run.status}）。请选择已完成的任务。",
             field="run",
         )
+    for path in run.tuned.glob("*.safetensors"):
+        header(path)
 
 
 def load_options(run: Run) -> dict[str, Any]:
@@ -224,9 +251,13 @@ def _adapted(run: Run, base: Any, name: str) -> Any:
 
 
 def with_adapter(base: Any, folder: Path, name: str = "default") -> Any:
-    """A base under an adapter, as plain PEFT loads it from its folder."""
+    """A base under an adapter, as plain PEFT loads it from its folder: safetensors only, which PEFT itself does not insist on."""
     from peft import PeftModel
 
+    weights = folder / ADAPTER
+    if not weights.is_file():
+        raise only_pickles([path.name for path in folder.iterdir()], folder.name)
+    header(weights)
     return PeftModel.from_pretrained(base, str(folder), adapter_name=name, use_safetensors=True).eval()
 
 

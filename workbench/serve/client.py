@@ -132,7 +132,7 @@ def _spawn(workspace: Workspace, target: str, idle: float) -> subprocess.Popen[b
     folder = state_path(workspace).parent
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(workspace.root), f"--{kind}={name}"]
-    command += ["--state", str(state_path(workspace)), "--idle", str(idle)]
+    command += ["--state", str(state_path(workspace)), "--idle", str(idle), "--tell-key"]
     search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     # The key travels in the environment: a command line can be read by every user of the machine.
     environment = {**os.environ, "PYTHONPATH": search, "WORKBENCH_SERVE_KEY": secrets.token_urlsafe(24)}

@@ -41,6 +41,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default=os.environ.get("WORKBENCH_SERVE_KEY", ""), help="or WORKBENCH_SERVE_KEY")
+    parser.add_argument("--tell-key", action="store_true", help="into the state file: a key that was made up for it")
     parser.add_argument("--idle", type=float, default=20.0, help="minutes without a request before it ends; 0: never")
     parser.add_argument("--slots", type=int, default=16, help="answers at once")
     parser.add_argument("--queue", type=int, default=256, help="requests in hand at most; one more is told: busy")
@@ -108,7 +109,8 @@ def main(given: Sequence[str] | None = None) -> int:
         return 2
     port = sock.getsockname()[1]
     target = f"run:{options.run}" if options.run else f"model:{options.model}"
-    write_json(options.state, {**facts, "port": port, "key": options.key, "target": target})
+    key = options.key if options.tell_key else ""  # a person's own key is written nowhere
+    write_json(options.state, {**facts, "port": port, "key": key, "target": target})
     print(f"http://{options.host}:{port}/v1", flush=True)
     asyncio.run(serve(service, sock, options.idle))
     options.state.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
-from jinja2 import TemplateError
 
+from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.models import catalog
 from workbench.models.chat_template import ensure_chat_template
@@ -204,8 +204,8 @@ class Service:
             raise Refused("This model goes on with a text and cannot chat; use /v1/completions.", "model")
         try:
             return prompt_ids(tokenizer, request.messages)
-        except TemplateError as error:
-            raise Refused(f"The chat template refuses these messages: {error}", "messages") from error
+        except UserError as error:
+            raise Refused(error.text.en, "messages") from error
 
     async def pieces(self, request: ChatRequest, ask: Ask) -> AsyncIterator[Piece]:
         """The answer as it comes; leaving this early stops the model at its next token."""

@@ -226,20 +226,22 @@ def serve(workspace: Workspace, door: Door, also: Callable[[], None] = lambda: N
     from workbench.engine.supervisor import Supervisor
 
     check_port(door)
-    door = door.locked(accounts_of(workspace))
+    given, door = door.password, door.locked(accounts_of(workspace))
     os.environ["GRADIO_TEMP_DIR"] = str(uploads_of(workspace))
     app = create(workspace, door)
     Supervisor(workspace).start()
     config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none", http=Patient, proxy_headers=False)  # fmt: skip
     server = uvicorn.Server(config)
-    _announce(door, workspace.root)
+    _announce(door, workspace.root, given)
     also()
     server.run()
 
 
-def _announce(door: Door, root: Path) -> None:
+def _announce(door: Door, root: Path, given: str | None) -> None:
+    """Where the page is. A password that was made up is told; one that was given is known, and logs are kept."""
     shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
     print(f"Workbench · 工作台  http://{shown}:{door.port}{door.prefix}", flush=True)
     print(f"Workspace · 工作区  {root}", flush=True)
     if door.password:
-        print(f"User · 用户 {FIRST}   Password · 密码 {door.password}", flush=True)
+        told = "WORKBENCH_PASSWORD" if given else door.password
+        print(f"User · 用户 {FIRST}   Password · 密码 {told}", flush=True)

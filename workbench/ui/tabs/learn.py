@@ -58,9 +58,8 @@ def _linked(request: gr.Request) -> list[Any]:
 def _card(page: Page, preset: Preset) -> Any:
     words = page.words
     with gr.Column(elem_classes="sample", min_width=220):
-        icon = tag("div", esc(preset.about.get("icon", "")), class_="icon", aria_hidden="true")
         gr.HTML(
-            f"{icon}<h3>{esc(words.say(preset.label))}</h3><p>{esc(words.say(preset.help))}</p>",
+            f"{tag('div', esc(preset.about.get('icon', '')), class_='icon', aria_hidden='true')}<h3>{esc(words.say(preset.label))}</h3><p>{esc(words.say(preset.help))}</p>",
             padding=False,
         )
         return gr.Button(words("use_sample"), variant="primary", elem_id=f"sample-{preset.kind}")

@@ -12,7 +12,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.models import catalog
-from workbench.ui import parts, shelf
+from workbench.ui import consent, parts, shelf
 from workbench.ui.notices import esc, facts, fine, heading, hint, problem, progress, tag
 from workbench.ui.page import Page
 
@@ -70,6 +70,7 @@ def build(page: Page) -> None:
             with gr.Row():
                 get = gr.Button(words("download"), visible=False, elem_id="download-model")
                 cancel = gr.Button(words("cancel"), variant="stop", visible=False, elem_id="cancel-download")
+            consent.build(page, name, bar)
             parts.build(page, name)
     shelf.build(page, name)
     told = gr.State(None)  # the draft's model when the box last followed it: a name being typed is left alone
@@ -128,7 +129,7 @@ def _use(page: Page, value: str, pulse: float) -> list[Any]:
     try:
         located = catalog.locate(page.workspace, (value or "").strip())
         if located.path is not None:
-            catalog.check_folder(located.path)
+            catalog.check(page.workspace, located.path)
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
     page.draft.choose_model(located.id)

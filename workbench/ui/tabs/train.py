@@ -92,9 +92,12 @@ def _fields(page: Page, form: Form) -> Any:
     """Every field, the advanced ones in a fold (returned), and a box above them that finds one by words."""
     from workbench.core.recipe import DataSection
 
-    label, example, none = (esc(page.words(f"find_{part}")) for part in ("setting", "placeholder", "nothing"))
-    box = f'<input id="find-setting" type="search" placeholder="{example}" autocomplete="off">'
-    gr.HTML(f'<label class="find"><span>{label}</span>{box}<small hidden>{none}</small></label>', padding=False)
+    words = page.words
+    gr.HTML(
+        f'<label class="find"><span>{esc(words("find_setting"))}</span><input id="find-setting" type="search" '
+        f'placeholder="{esc(words("find_placeholder"))}" autocomplete="off"><small hidden>{esc(words("find_nothing"))}</small></label>',
+        padding=False,
+    )
     form.kind_sections("method", METHODS.all(), False, SKIP)
     form.section("training", TrainingSection, False)
     form.kind_sections("task", TASKS.all(), False, SKIP)
