@@ -30,7 +30,7 @@ LIBRARIES = (
 SYSTEM = ("/proc/", "/sys/", "/dev/urandom", "/dev/null", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/etc/localtime", "/etc/mime.types", "/etc/ssl", "/usr/local/etc", "/etc/os-release", "/etc/fonts", "/usr/share")  # fmt: skip
 """May be read, by whoever: nobody's secrets."""
 SECRET = ("/environ", "/mem", "/cmdline")
-MODEL = {"config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.safetensors.index.json", "generation_config.json", "special_tokens_map.json"}  # fmt: skip
+MODEL = {"config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.safetensors.index.json", "generation_config.json", "chat_template.jinja", "special_tokens_map.json", "processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"}  # fmt: skip
 """The exception: a model may be named by a folder anywhere (the owner's own hand). Only these files of it are opened, only to be read."""
 
 
