@@ -224,6 +224,38 @@ FAULTS: tuple[Fault, ...] = (
         "real page, stand-in workers; from the first fifth of the runs to the last",
     ),
     Fault(
+        "S2", Text("Paths and names that lead out of the workspace, in every field there is", "所有输入处的越界路径和名称"),
+        Text("46 values in every field of page, boards, recipes and command line: nothing outside is read, written or asked, nobody sees a traceback; 1,000,000 texts do not get past the guards", "46 个值逐一填入页面、面板、配方和命令行的每个字段：不读、不写、不访问工作区之外，不出现回溯；100 万个随机文本无一越过防线"),
+        named("hostile/test_hostile_paths.py", "hostile_names_stay_in_the_workspace", "every_hostile_name_in_every_field_stays_in_the_workspace", "links_out_of_the_workspace_are_no_runs", "a_conversation_is_written_to_its_own_file_only")
+        + named("hostile/test_hostile_wire.py", "an_upload_lies_in_the_temporary_folder_whatever_it_is_called", "a_file_of_the_machine_is_no_upload")
+        + named("hostile/test_hostile_guard.py", "nothing_gets_past_the_guards", "a_million_texts_do_not_get_past_the_guards"),
+        "a process of its own, watched by Python’s audit events and the kernel’s inotify, among canaries; fields come from the registries",
+    ),
+    Fault(
+        "S6", Text("HTML, scripts, links and control codes in every text that is shown", "显示的文本中含 HTML、脚本、链接和控制字符"),
+        Text("All of it stays text: nothing runs, nothing is added to the page, no request leaves", "全部只是文字：不执行、不改变页面、不发出请求"),
+        named("browser/test_hostile_text.py", "a_dataset_of_payloads", "a_run_of_payloads", "a_report_of_payloads", "a_conversation_of_payloads", "a_toast_of_payloads"),
+        "a real Chromium; 25 payloads in each place; every element and attribute of the page is looked at",
+    ),
+    Fault(
+        "S10", Text("Cells and heads that a spreadsheet would run as formulas", "会被电子表格当作公式执行的单元格和表头"),
+        Text("None is a formula in CSV and Excel files, numbers stay numbers, JSONL and Parquet lose nothing", "CSV 和 Excel 中没有公式，数字仍是数字，JSONL 和 Parquet 不丢任何内容"),
+        named("hostile/test_hostile_cells.py", "no_cell_of_an_export_is_a_formula", "the_other_formats_lose_nothing", "batch_answers_are_neutral_too", "nobody_else_writes_tables"),
+        "25 payloads through every writer, read back",
+    ),
+    Fault(
+        "H", Text("What is no number where a number belongs", "在数字处填入非数字"),
+        Text("Refused beside the field within 200 ms, before any model is loaded; no argument of the trainer is smuggled in", "200 毫秒内在字段旁拒绝，且不加载模型；无法夹带训练器参数"),
+        named("hostile/test_hostile_numbers.py", "every_number_is_taken_or_refused_beside_its_field", "no_argument_of_the_trainer_is_smuggled_in"),
+        "24 values in every knob of every task and method",
+    ),
+    Fault(
+        "C", Text("Hostile chat templates, and hostile words for a chat", "恶意的对话模板与对话内容"),
+        Text("A template that runs for ever or writes a gigabyte ends within 5 s with a sentence; words stay words", "无限运行或输出 1 GB 的模板在 5 秒内结束并说明原因；文字只是文字"),
+        named("hostile/test_hostile_chat.py", "a_hostile_template_ends_with_a_sentence", "words_for_a_chat_stay_words"),
+        "every template rendered as chat and training render it",
+    ),
+    Fault(
         "S3", Text("A model, an adapter, a checkpoint or a dataset carries code or a pickle", "模型、适配器、检查点或数据集中夹带代码或 pickle"),
         Text("Nothing of it runs by any way; one sentence; code only after the owner’s consent to these very files", "任何途径都不会运行它；给出一句明确的说明；代码只有在所有者同意这些文件后才运行"),
         named(CARRIERS, "no_carrier_fires_by_any_way", "no_carrier_fires_or_stays_when_it_comes_from_the_hub", "the_canary_is_alive", "a_run_goes_on_from_none_but_its_own_workspace_s_checkpoints", "a_pickle_is_no_dataset", "no_builder_is_chosen_by_its_name")

@@ -11,7 +11,7 @@ from workbench.core.files import atomic, inside, safe_name, write_text
 
 HOSTILE = [
     "../x", "..\\x", "/etc/passwd", "~root", "a/b", "a\\b", "C:x", "", " ", ".", "..", ".env", "CON", "nul.txt", "x" * 300,
-    "a\x00b", "a\nb", "name.", "name ", "a:b", "．．／", "\u202etxt",
+    "a\x00b", "a\nb", "name.", "name ", "a:b", "．．／", "\u202etxt", "reviews\n", "-rf", "COM¹", "𠀀" * 64,
 ]  # fmt: skip
 
 
@@ -44,6 +44,13 @@ def test_a_link_that_leads_out_is_outside(tmp_path: Path) -> None:
     (root / "link").symlink_to(tmp_path)
     with pytest.raises(UserError):
         inside(root, "link", "x")
+
+
+def test_a_link_that_leads_to_itself_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "out").symlink_to("/")
+    with pytest.raises(UserError):
+        inside(tmp_path, "loop", "../out")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:

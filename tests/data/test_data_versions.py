@@ -11,7 +11,7 @@ import pytest
 from workbench.core.errors import UserError
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
-from workbench.data import clean, compare, divide, export, intake, library
+from workbench.data import cells, clean, compare, divide, export, intake, library
 from workbench.data.table import Table
 
 Put = Callable[..., Path]
@@ -180,9 +180,8 @@ def test_taken_away_and_brought_back(workspace: Workspace, put: Put, tmp_path: P
     made = intake.import_file(workspace, put("a.jsonl", lines), "mine").dataset
     path = export.export(made, tmp_path / f"out.{kind}")
     again = intake.import_file(workspace, path, "again").dataset
-    expected = [
-        {**row, "text": row["text"].replace("=1+1", "'=1+1") if kind == "xlsx" else row["text"]} for row in made.rows()
-    ]
+    seen = cells.plain if kind in ("csv", "xlsx") else str  # a spreadsheet would run some of them
+    expected = [{**row, "text": seen(row["text"])} for row in made.rows()]
     assert again.rows() == expected
     with pytest.raises(UserError, match="extension"):
         export.export(made, tmp_path / "out.exe")

@@ -8,23 +8,28 @@ import json
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from workbench.core.errors import UserError, shorten
 
-NAME = re.compile(r"^(?!\.)[\w.\- \u3400-\u9fff]{1,64}(?<![. ])$")
-RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
+NAME = re.compile(r"(?![.\- ])[\w.\- \u3400-\u9fff]{1,64}(?<![. ])")
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\..*)?", re.IGNORECASE)
+LONGEST = 230
+"""Bytes of a name: systems take 255, and what lies beside it for a moment is called a little longer."""
 
 
 def safe_name(value: str, what: str = "name") -> str:
-    """`value` if it may name a file or folder on every system, else UserError."""
-    if not NAME.match(value) or RESERVED.match(value) or ".." in value:
+    """`value`, in the composed form of its characters, if it may name a file or folder on every system, else UserError."""
+    value = unicodedata.normalize("NFC", value)
+    plain = unicodedata.normalize("NFKC", value)  # “COM¹” is a device, too
+    if not NAME.fullmatch(value) or RESERVED.fullmatch(plain) or ".." in plain or len(value.encode()) > LONGEST:
         raise UserError(
             f"“{shorten(value)}” cannot be used as a {what}: use 1–64 letters, digits, spaces, “-”, “_” or “.”, "
-            "not starting with a dot.",
-            f"“{shorten(value)}”不能用作名称：请使用 1–64 个汉字、字母、数字、空格、“-”、“_”或“.”，且不以点开头。",
+            "not starting with a dot, a hyphen or a space.",
+            f"“{shorten(value)}”不能用作名称：请使用 1–64 个汉字、字母、数字、空格、“-”、“_”或“.”，且不以点、连字符或空格开头。",
             field=what,
         )
     return value
@@ -35,6 +40,10 @@ def inside(root: Path, *parts: str) -> Path:
     base = root.resolve()
     try:
         target = base.joinpath(*parts).resolve()
+        if (
+            target.resolve() != target
+        ):  # behind a link that leads to itself, “..” and what follows were taken as they stand
+            target = base.parent
     except (OSError, ValueError, RuntimeError):
         target = base.parent
     if target != base and base not in target.parents:
@@ -52,6 +61,13 @@ def there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def entries(root: Path, mark: str) -> list[Path]:
+    """The folders of `root` that hold a file called `mark`. Hidden ones are none, and neither are links: what a link leads to may lie
+    outside the workspace, where nothing is read and nothing written."""
+    folders = root.iterdir() if root.is_dir() else ()
+    return [path for path in folders if not path.name.startswith(".") and there(path / mark) and not path.is_symlink()]
 
 
 @contextlib.contextmanager

@@ -74,6 +74,7 @@ class DataSection(Section):
         ),
         advanced=True,
         ge=0,
+        le=10**9,
     )
     roles: dict[str, str] = {}
     validation: float = knob(
@@ -92,6 +93,7 @@ class DataSection(Section):
         Text("Training rows at most", "训练行数上限"),
         Text("0 uses all. A smaller number gives a quick first try.", "0 表示全部。较小的数可先快速试一次。"),
         ge=0,
+        le=10**9,
     )
 
 

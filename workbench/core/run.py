@@ -19,7 +19,7 @@ import psutil
 
 from workbench.core import clock, events
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, there, write_json, writing
+from workbench.core.files import entries, read_json, there, write_json, writing
 from workbench.core.recipe import Recipe, read
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
@@ -242,8 +242,7 @@ def find(workspace: Workspace, run_id: str) -> Run:
 
 def all_runs(workspace: Workspace) -> list[Run]:
     """Every run, newest first."""
-    folders = [path for path in workspace.runs.iterdir() if there(path / "recipe.yaml")]
-    found = [Run(path) for path in folders if not path.name.startswith(".")]
+    found = [Run(path) for path in entries(workspace.runs, "recipe.yaml")]
     return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
 import math
 import tempfile
@@ -12,8 +12,8 @@ from typing import Any
 
 from workbench.core.errors import UserError
 from workbench.core.files import atomic
+from workbench.data.cells import cell, write_csv
 from workbench.data.dataset import Dataset
-from workbench.data.values import as_text
 
 SHEET = 1_048_575
 """Rows an Excel sheet can hold below its header."""
@@ -72,9 +72,7 @@ def _csv(dataset: Dataset, stream: Any) -> None:
 
     columns = dataset.meta["columns"]
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([as_text(row.get(column)) for column in columns] for row in _pieces(dataset))
+    write_csv(text, columns, (list(map(row.get, columns)) for row in _pieces(dataset)))
     text.flush()
     text.detach()
 
@@ -98,17 +96,9 @@ def _xlsx(dataset: Dataset, stream: Any) -> None:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("data")
     columns = dataset.meta["columns"]
-    sheet.append(columns)
-    for row in _pieces(dataset):
-        values = [
-            value
-            if isinstance(value, (int, float, bool)) or value is None
-            else ILLEGAL_CHARACTERS_RE.sub("", as_text(value))
-            for value in map(row.get, columns)
-        ]
-        sheet.append(
-            [f"'{value}" if isinstance(value, str) and value.startswith("=") else value for value in values]
-        )  # no formulas
+    for values in itertools.chain([columns], (map(row.get, columns) for row in _pieces(dataset))):
+        made = (cell(value) for value in values)
+        sheet.append([cell(ILLEGAL_CHARACTERS_RE.sub("", each)) if isinstance(each, str) else each for each in made])
     book.save(stream)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, safe_name, sync_folder, write_json
+from workbench.core.files import entries, read_json, safe_name, sync_folder, write_json
 from workbench.core.workspace import Workspace
 from workbench.data import store
 from workbench.data.dataset import META, Dataset, find_sample, sample_folder, samples
@@ -102,9 +102,7 @@ def version_folder(workspace: Workspace, name: str, version: int) -> Path:
 
 
 def _versions(home: Path) -> list[int]:
-    if not home.is_dir():
-        return []
-    found = [_VERSION.match(path.name) for path in home.iterdir() if (path / META).is_file()]
+    found = [_VERSION.match(path.name) for path in entries(home, META)]
     return sorted(int(match.group(1)) for match in found if match)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from workbench.core.errors import UserError, shorten
+
 
 def as_text(value: Any) -> str:
     """Text as it is; 1 and 1.0 as "1"; True as "true"; None as ""; lists and objects as JSON."""
@@ -19,6 +21,17 @@ def as_text(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def as_count(value: Any) -> int:
+    """A number of something, as a choice or a box of the page gives it; nothing is 0. UserError for anything else."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"“{shorten(value)}” is not a whole number; choose one that is offered.",
+            f"“{shorten(value)}”不是整数；请选择列出的数。",
+        ) from error
 
 
 def damaged(value: Any) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import inside, read_json, safe_name, write_json
+from workbench.core.files import entries, inside, read_json, safe_name, write_json
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.table import Table
@@ -117,8 +117,7 @@ def root(workspace: Workspace) -> Path:
 
 def all_arenas(workspace: Workspace) -> list[Arena]:
     """Every contest, newest first."""
-    folder = root(workspace)
-    paths = [path for path in folder.iterdir() if (path / "arena.json").is_file()] if folder.is_dir() else []
+    paths = entries(root(workspace), "arena.json")
     return [Arena(path) for path in sorted(paths, key=lambda path: path.name, reverse=True)]
 
 

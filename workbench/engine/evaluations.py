@@ -23,7 +23,7 @@ from workbench import ROOT
 from workbench.core import clock
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import inside, read_json, safe_name, write_json
+from workbench.core.files import entries, inside, read_json, safe_name, write_json
 from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.engine.evaluate_model import check_rows
@@ -94,9 +94,8 @@ def root(workspace: Workspace) -> Path:
 
 def all_evaluations(workspace: Workspace) -> list[Evaluation]:
     """Every evaluation, newest first."""
-    folder = root(workspace)
-    found = [Evaluation(path) for path in folder.iterdir() if (path / "question.json").is_file()] if folder.is_dir() else []  # fmt: skip
-    return sorted((each for each in found if not each.id.startswith(".")), key=lambda each: each.id, reverse=True)
+    found = [Evaluation(path) for path in entries(root(workspace), "question.json")]
+    return sorted(found, key=lambda each: each.id, reverse=True)
 
 
 def find(workspace: Workspace, name: str) -> Evaluation:

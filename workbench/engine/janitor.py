@@ -48,7 +48,8 @@ def size(folder: Path) -> int:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) if folder.is_dir() else iter(())  # fmt: skip
+    inner = folder.rglob("*") if folder.is_dir() and not folder.is_symlink() else iter(())
+    return (path for path in inner if path.is_file() and not path.is_symlink())
 
 
 def free(workspace: Workspace) -> int:

@@ -27,7 +27,7 @@ from workbench.core import recipe as recipes
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
-from workbench.core.files import read_json, write_text
+from workbench.core.files import entries, read_json, write_text
 from workbench.core.recipe import Recipe
 from workbench.core.run import ENDED, Run, Status
 from workbench.core.workspace import Workspace
@@ -260,9 +260,7 @@ def remove(search: Search) -> None:
 
 def all_searches(workspace: Workspace) -> list[Search]:
     """Every search, newest first."""
-    home = workspace.root / "searches"
-    found = [path for path in home.iterdir() if (path / "search.yaml").is_file()] if home.is_dir() else []
-    return [Search(path) for path in sorted(found, reverse=True) if not path.name.startswith(".")]
+    return [Search(path) for path in sorted(entries(workspace.root / "searches", "search.yaml"), reverse=True)]
 
 
 def find(workspace: Workspace, search_id: str) -> Search:

@@ -144,7 +144,10 @@ def _read(path: str, said: str, kind: type) -> Range | None:
 
 
 def _value(text: str, kind: type) -> Any:
-    value = yaml.safe_load(text.strip())
+    try:
+        value = yaml.safe_load(text.strip())
+    except yaml.YAMLError:
+        return text  # the recipe says what is wrong with it
     if kind in (int, float) and isinstance(value, str):
         with contextlib.suppress(ValueError):  # YAML reads 1e-4 as text
             return kind(float(value))

@@ -19,7 +19,7 @@ import yaml
 from workbench.core import recipe as recipes
 from workbench.core import run as runs
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import read_json, write_text
+from workbench.core.files import entries, read_json, write_text
 from workbench.core.method import METHODS
 from workbench.core.recipe import Recipe
 from workbench.core.run import ENDED, Run
@@ -160,8 +160,7 @@ def base_of(made: Shootout) -> Recipe:
 
 def all_shootouts(workspace: Workspace) -> list[Shootout]:
     """Every shoot-out, newest first."""
-    home = workspace.root / "shootouts"
-    found = [path for path in home.iterdir() if (path / "shootout.yaml").is_file()] if home.is_dir() else []
+    found = entries(workspace.root / "shootouts", "shootout.yaml")
     return [Shootout(path) for path in sorted(found, key=lambda path: -(path / "shootout.yaml").stat().st_mtime)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
+from workbench.models.bounded import bounded
 
 PLAIN = (
     "{{ bos_token or '' }}{% for message in messages %}"
@@ -48,11 +49,12 @@ def ensure_chat_template(tokenizer: Any, wanted: str = "auto") -> bool:
 
 @contextlib.contextmanager
 def understood() -> Iterator[None]:
-    """A template that refuses what it is given, or wants to reach out of its sandbox, is one sentence."""
+    """A template that refuses what it is given, wants to reach out of its sandbox, fails, or does not end, is one sentence."""
     from jinja2 import TemplateError
 
     try:
-        yield
+        with bounded():
+            yield
     except TemplateError as error:
         raise UserError(
             f"The chat template refuses these messages: {shorten(error, 160)}. Mend the conversation, or choose another chat template.",

@@ -5,7 +5,6 @@ The job is a thread of the page's process, and its answers lie on disk as they c
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import threading
@@ -21,6 +20,7 @@ from workbench.core.run import Run
 from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
+from workbench.data.cells import write_csv
 from workbench.data.readers import read_table
 from workbench.data.values import as_text
 from workbench.serve import client
@@ -132,9 +132,7 @@ def _written(workspace: Workspace, run: Run, model: str, made: Job) -> list[str]
         return []
     place = workspace.root / "serve" / "answers" / time.strftime(f"{run.id[:40]}-%Y%m%d-%H%M%S")
     lines, sheet = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), io.StringIO(newline="")
-    writer = csv.DictWriter(sheet, fieldnames=list(kept[0]))
-    writer.writeheader()
-    writer.writerows(kept)
+    write_csv(sheet, list(kept[0]), (list(row.values()) for row in kept))
     write_text(place.with_suffix(".jsonl"), lines)
     write_text(place.with_suffix(".csv"), "\ufeff" + sheet.getvalue())
     return [str(place.with_suffix(".jsonl")), str(place.with_suffix(".csv"))]

@@ -112,9 +112,9 @@ class Talk:
 
     def edit(self, model: str, number: int, text: str) -> None:
         """The same question in other words, in every pane that has one at that place."""
-        turn = len(self.path(model, number)) - 1
         if not text.strip() or self.node(model, number)["role"] != "user":
             raise UserError("Write something first.", "请先写点内容。", field="text")
+        turn = len(self.path(model, number)) - 1
         for pane in self.panes:
             line = self.path(pane["model"])
             if len(line) > turn:
@@ -180,7 +180,7 @@ def folder(workspace: Workspace) -> Any:
 def load(workspace: Workspace, talk_id: str) -> Talk:
     """A conversation by its id; UserError when there is none."""
     found = read_json(inside(folder(workspace), f"{safe_name(talk_id, 'conversation')}.json"))
-    if not isinstance(found, dict) or not {"id", "panes", "shown", "mode"} <= set(found):
+    if not isinstance(found, dict) or not {"id", "panes", "shown", "mode"} <= set(found) or found["id"] != talk_id:
         raise _gone()
     return Talk(found)
 
@@ -208,7 +208,8 @@ def remove(workspace: Workspace, talk_id: str) -> None:
 
 def all_talks(workspace: Workspace, run: str | None = None) -> list[Talk]:
     """Conversations (with a run), the newest first."""
-    found = [read_json(path) for path in folder(workspace).glob("*.json")] if folder(workspace).is_dir() else []
+    paths = folder(workspace).glob("*.json") if folder(workspace).is_dir() else ()
+    found = [read_json(path) for path in paths if not path.is_symlink()]
     kept = [
         Talk(each) for each in found if isinstance(each, dict) and "panes" in each and run in (None, each.get("run"))
     ]

@@ -54,7 +54,7 @@ def build(page: Page) -> None:
     page.view(lambda: 0, [], [first])
     for number, button in enumerate(mends):
         button.click(
-            lambda found, pulse, number=number: _mend(page, found[number], pulse),
+            lambda found, pulse, number=number: _mend(page, dict(*found[number : number + 1]), pulse),
             [changes, page.pulse], [said, page.pulse, *mends], queue=False,
         )  # fmt: skip
 

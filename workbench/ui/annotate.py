@@ -86,7 +86,7 @@ def answer(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
         return _opened(board, told["extra"])
     if told["op"] == "next":
         skip = [place for place in _list(asked.get("skip")) if isinstance(place, int)]
-        return {"items": board.next(min(20, _number(asked.get("count"))), skip)}
+        return {"items": board.next(max(0, min(20, _number(asked.get("count")))), skip)}
     if told["op"] == "undo":
         place = board.labels.undo(board.who)
         return {"done": len(board.labels.of(board.who)), "item": None if place is None else board.item(place)}

@@ -103,6 +103,8 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
     import gradio as gr
 
     from workbench.ui.page import build, news
+    from workbench.ui.toasts import only_text
+    from workbench.ui.uploads import only_uploads
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -131,6 +133,8 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
         i18n=gr.I18n(**{name: {"common.complete": Words(lang)("complete")} for name in ("en", "zh-CN")}),
         theme=theme(), css_paths=[ASSETS / "theme.css"], head=head,
     )  # fmt: skip
+    only_uploads(blocks)
+    only_text()
     # a browser has six connections to one address for all its tabs, and each tab would hold one for ever: the seventh would not open
     blocks.config["connect_heartbeat"] = False
     return mounted

@@ -12,6 +12,7 @@ from workbench.core.run import find
 from workbench.serve import prompts
 from workbench.ui.notices import LEAF, fine, hint, leafed, problem, progress
 from workbench.ui.page import Page
+from workbench.ui.uploads import to_take
 from workbench.ui.words import Words
 
 
@@ -78,7 +79,7 @@ def _told(page: Page) -> list[Any]:
             gr.Timer(active=True),
         ]
     wrong = problem(UserError(*job.error), words.lang) if job.error else ""
-    files = gr.update(value=job.files, visible=True) if job.files else gr.update(visible=False)
+    files = gr.update(value=to_take(job.files), visible=True) if job.files else gr.update(visible=False)
     return [wrong or fine(count), _answers(words, job), off, files, gr.Timer(active=False)]
 
 

@@ -15,6 +15,7 @@ from workbench.data import clean, library
 from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import moments
+from workbench.data.values import as_count
 from workbench.engine.ask import Asked
 from workbench.engine.cleanse import apart, cleanse
 from workbench.models.catalog import STARTERS
@@ -184,7 +185,10 @@ def _far(words: Words, rows: int, asked: Asked) -> str:
 
 
 def _undone(page: Page, name: str, pulse: float) -> list[Any]:
-    History(page.workspace, name or "").undo()
+    try:
+        History(page.workspace, name or "").undo()
+    except UserError as error:
+        return [problem(error, page.words.lang), gr.skip()]
     return ["", pulse + 1]
 
 
@@ -202,7 +206,7 @@ def _save(page: Page, name: str, pulse: float) -> list[Any]:
 
 def _back(page: Page, name: str, number: int | None, pulse: float) -> list[Any]:
     try:
-        made = clean.go_back(page.workspace, name or "", int(number or 0))
+        made = clean.go_back(page.workspace, name or "", as_count(number))
     except UserError as error:
         return [problem(error, page.words.lang), gr.skip()]
     return page.chosen(made, "clean_saved", pulse)

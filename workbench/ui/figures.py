@@ -38,6 +38,11 @@ def canvas(height: int = 300, **layout: Any) -> go.Figure:
     return figure
 
 
+def plain(text: str) -> str:
+    """Plotly reads tags in every text, links among them: none may come from outside."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def number(value: Any) -> float | None:
     """A finite number, or None (events carry "nan" as text): a gap in the curve, never a 0."""
     return float(value) if isinstance(value, (int, float)) else None
@@ -53,7 +58,7 @@ def curves(views: Sequence[RunView], what: str, words: Words) -> go.Figure:
     the held-out loss (points). A number that is none is a gap."""
     figure = canvas(360)
     for place, view in enumerate(views):
-        colour, name = SEVERAL[place % len(SEVERAL)], view.run.id if len(views) > 1 else ""
+        colour, name = SEVERAL[place % len(SEVERAL)], plain(view.run.id) if len(views) > 1 else ""
         if what == "loss":
             _losses(figure, view, (colour, name), words)
         else:
@@ -96,7 +101,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str
     """Rows: the true label; columns: what the model said. One hue from 0; the number in every cell,
     on a pale tint at least, or it could not be read on a dark page."""
     figure = canvas(320, title={"text": title, "font": {"size": 14}, "x": 0})
-    shown = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
+    shown = [plain(label if len(label) <= 14 else label[:13] + "…") for label in labels]
     figure.add_heatmap(
         z=matrix, x=shown, y=shown, colorscale=[[0, "#e6efec"], [1, PINE]], showscale=False,
         texttemplate="%{z}" if len(labels) <= 12 else None, zmin=0,
@@ -128,7 +133,7 @@ def counts(labels: Sequence[str], values: Sequence[int], height: int = 220) -> g
     """Horizontal bars of counts, largest first, with the number at the end of each."""
     figure = canvas(height)
     figure.add_bar(
-        x=list(values), y=list(labels), orientation="h", marker={"color": PINE},
+        x=list(values), y=list(map(plain, labels)), orientation="h", marker={"color": PINE},
         texttemplate="%{x}", textposition="outside", cliponaxis=False,
     )  # fmt: skip
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
@@ -152,7 +157,7 @@ def probabilities(rows: Sequence[tuple[str, dict[str, float], str]]) -> go.Figur
     for name, chances, colour in rows:
         hollow = colour == GREY
         figure.add_bar(
-            x=list(chances.values()), y=list(chances), orientation="h", name=name,
+            x=list(chances.values()), y=list(map(plain, chances)), orientation="h", name=plain(name),
             marker={"color": "rgba(0,0,0,0)" if hollow else colour, "line": {"color": colour, "width": 2}},
             texttemplate="%{x:.0%}", textposition="outside", cliponaxis=False,
         )  # fmt: skip
@@ -165,7 +170,7 @@ def probabilities(rows: Sequence[tuple[str, dict[str, float], str]]) -> go.Figur
 def icicle(sums: dict[str, int], whole: str) -> go.Figure:
     """Parameters of every module, parents above their children; a press goes into a part. `sums` as anatomy.branches."""
     paths = list(sums)
-    labels = [path.rsplit(".", 1)[-1] or whole for path in paths]
+    labels = [plain(path.rsplit(".", 1)[-1]) or whole for path in paths]
     above = [path.rpartition(".")[0] if path else None for path in paths]
     figure = canvas(320)
     figure.add_icicle(
@@ -193,7 +198,7 @@ def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
         mine = [index for index, theme in enumerate(found.theme) if theme == number]
         told = [f"{found.places[index] + 1}: {_folded(texts[found.places[index]])}" for index in mine]
         figure.add_scattergl(
-            x=[found.x[index] for index in mine], y=[found.y[index] for index in mine], mode="markers", name=name,
+            x=[found.x[index] for index in mine], y=[found.y[index] for index in mine], mode="markers", name=plain(name),
             marker={"size": 6, "opacity": 0.75, "color": THEMES[number % len(THEMES)]}, text=told, hoverinfo="text",
             customdata=[found.places[index] for index in mine],
         )  # fmt: skip
@@ -204,8 +209,8 @@ def themes(found: Any, texts: Sequence[str], title: str) -> go.Figure:
 
 
 def _folded(text: str) -> str:
-    """The beginning of a text for a hover, in lines; plotly reads a few tags there, so that none may come from the data."""
-    short = text[:240].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """The beginning of a text for a hover, in lines."""
+    short = plain(text[:240])
     return "<br>".join(short[start : start + 60] for start in range(0, len(short), 60))
 
 

@@ -20,7 +20,7 @@ from workbench.data.heldout import WAYS
 from workbench.data.history import History
 from workbench.data.step import CLEANING, COUNTS
 from workbench.data.timeline import Moment, moments
-from workbench.data.values import as_text
+from workbench.data.values import as_count, as_text
 from workbench.ui.notices import esc, fine, hint, problem, table
 from workbench.ui.page import Page
 from workbench.ui.words import Words
@@ -80,7 +80,7 @@ def _wire(page: Page, chosen: Any, picture: tuple[Any, list[Any]], parts: dict[s
     acts: list[tuple[Any, Callable[[History, Any], Any], Any]] = [
         (parts["undo"].click, lambda history, _: history.undo(), which),
         (parts["redo"].click, lambda history, _: history.redo(), which),
-        (parts["line"].input, lambda history, seq: history.go(int(seq)), parts["line"]),
+        (parts["line"].input, lambda history, seq: history.go(as_count(seq)), parts["line"]),
         (parts["up"].click, partial(_moved, by=-1), which),
         (parts["down"].click, partial(_moved, by=1), which),
         (parts["out"].click, partial(_moved, by=0), which),

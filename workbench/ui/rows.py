@@ -74,12 +74,12 @@ def _server(page: Page) -> Any:
 
 def answer(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     """The charts of a dataset's columns, or a page of its rows. UserError for anything else."""
-    dataset = working(workspace, as_text(asked.get("dataset")))
-    if asked.get("op") in CHANGES:
-        return CHANGES[asked["op"]](workspace, dataset, asked)
+    dataset, op = working(workspace, as_text(asked.get("dataset"))), as_text(asked.get("op"))
+    if op in CHANGES:
+        return CHANGES[op](workspace, dataset, asked)
     table = dataset.table()
     columns = list(table.column_names)[:COLUMNS]
-    if asked.get("op") == "charts":
+    if op == "charts":
         charts = [[asdict(bar) for bar in grid.counts(table, name)] for name in columns]
         return {"columns": columns, "charts": charts, "labels": dataset.meta.get("task") == "text-classification"}
     offset = asked.get("offset")

@@ -8,6 +8,7 @@ import gradio as gr
 
 from workbench.core.errors import UserError
 from workbench.core.family import KINDS
+from workbench.data.values import as_count
 from workbench.models import shelf, source
 from workbench.ui.notices import fine, hint, problem
 from workbench.ui.page import Page
@@ -80,6 +81,7 @@ def _list(page: Page, source: str, kind: str, language: str, size: int, text: st
     """The rows of a source after the filters, or what is wrong."""
     words = page.words
     try:
+        size = as_count(size)
         if source == "hub":
             if not (text or "").strip():
                 return [[], hint(words("shelf_placeholder"))]
@@ -88,7 +90,7 @@ def _list(page: Page, source: str, kind: str, language: str, size: int, text: st
             found = shelf.catalogue() if source == "catalogue" else shelf.inventory(page.workspace)
     except UserError as error:
         return [[], problem(error, words.lang)]
-    rows = _rows(page, shelf.filtered(found, kind, language, int(size or 0)))
+    rows = _rows(page, shelf.filtered(found, kind, language, size))
     return [rows, "" if rows else hint(words("shelf_nothing"))]
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 from workbench.core.errors import UserError, shorten
 from workbench.data import compare, divide, export, heldout, library
 from workbench.data.step import CLEANING
+from workbench.data.values import as_count
 from workbench.data.working import working
 from workbench.ui.history import left, settings, step_counts
 from workbench.ui.notices import esc, facts, fine, hint, problem, table, tag
@@ -129,7 +130,7 @@ def _split(page: Page, name: str | None, way: str, by: str | None, share: float 
 def _differ(page: Page, name: str | None, old: int | None, new: int | None) -> str:
     words = page.words
     try:
-        first, second = (library.find(page.workspace, name or "", int(number or 0)) for number in (old, new))
+        first, second = (library.find(page.workspace, name or "", as_count(number)) for number in (old, new))
         found = compare.compare(first, second)
     except UserError as error:
         return problem(error, words.lang)
@@ -183,7 +184,7 @@ def _said(words: Words, step: dict[str, Any]) -> str:
 
 def _take(page: Page, name: str | None, version: int | None, kind: str) -> list[Any]:
     try:
-        path = export.to_temporary(library.find(page.workspace, name or "", int(version or 0)), kind)
+        path = export.to_temporary(library.find(page.workspace, name or "", as_count(version)), kind)
     except UserError as error:
         return [problem(error, page.words.lang), gr.update(visible=False)]
     return ["", gr.update(value=str(path), visible=True)]

@@ -14,6 +14,7 @@ from workbench.data.working import working
 from workbench.ui import annotate, bring, cleaning, figures, history, hubdata, rows, splitting, understand
 from workbench.ui.notices import esc, facts, heading, problem, table, tag
 from workbench.ui.page import Page
+from workbench.ui.toasts import warn
 
 
 def build(page: Page) -> None:
@@ -70,7 +71,7 @@ def _use(page: Page, name: str | None, pulse: float) -> float:
             work = History(page.workspace, name)
             name = work.publish().name if work.unsaved else name
         except UserError as error:
-            gr.Warning(error.say(page.words.lang))
+            warn(error.say(page.words.lang))
             return pulse
         dataset = library.find(page.workspace, name)
         page.draft.choose_dataset(name)

@@ -169,6 +169,7 @@ def _curve(page: Page, run_id: str | None, what: str, others: list[str] | None, 
         return [gr.update(visible=False), ""]
     ended = all(status in ENDED for _, status in views)
     evals = [len(view.evals) for view, _ in views]
+    what = what if what in figures.CURVES else figures.CURVES[0]
     mark = f"{' '.join(view.run.id for view, _ in views)} {what} {evals} {[view.offset if ended else 0 for view, _ in views]} "
     mark += str(0 if ended else int(time.time() / EVERY))
     if mark == charted:

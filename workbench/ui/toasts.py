@@ -1,0 +1,40 @@
+"""Short messages over the page. Gradio renders them as HTML, forms and names included: here they are text.
+
+What nobody foresaw is said in general words only: the terminal has the rest, and no guest reads a path or a line of code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio import queueing, utils
+
+from workbench.core.errors import UserError
+from workbench.ui.notices import esc
+
+UNFORESEEN = "Something went wrong; the terminal says what. Load the page again. 出了点问题，详情见终端；请刷新页面。"
+
+
+def warn(text: str) -> None:
+    """A message that goes away by itself."""
+    gr.Warning(esc(text))
+
+
+def only_text() -> None:
+    """Errors that end an event become text, wherever Gradio makes a message of them (it imports the function by name)."""
+    queueing.error_payload = utils.error_payload = payload
+
+
+def payload(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+    """What the page is told of an error: {"error", "duration", "visible", "title"}."""
+    if error is None:
+        return {"error": None}
+    facts = {"duration": error.duration, "visible": error.visible, "title": error.title} if isinstance(error, gr.Error) else {"visible": True}  # fmt: skip
+    return {"error": esc(_said(error)), **facts}
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, gr.Error):
+        return str(error.message)
+    return f"{error.text.en} {error.text.zh}" if isinstance(error, UserError) else UNFORESEEN
