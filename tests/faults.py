@@ -252,7 +252,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "C", Text("Hostile chat templates, and hostile words for a chat", "恶意的对话模板与对话内容"),
         Text("A template that runs for ever or writes a gigabyte ends within 5 s with a sentence; words stay words", "无限运行或输出 1 GB 的模板在 5 秒内结束并说明原因；文字只是文字"),
-        named("hostile/test_hostile_chat.py", "a_hostile_template_ends_with_a_sentence", "words_for_a_chat_stay_words") + named("serve/test_serve_hostile.py", "each_is_answered_or_refused_and_the_next_is_answered_as_before", "two_at_once_and_another_model_in_the_middle_do_not_mix"),
+        named("hostile/test_hostile_chat.py", "a_hostile_template_ends_with_a_sentence", "no_single_step_makes_a_gigabyte", "words_for_a_chat_stay_words") + named("serve/test_serve_hostile.py", "each_is_answered_or_refused_and_the_next_is_answered_as_before", "two_at_once_and_another_model_in_the_middle_do_not_mix"),
         "every template rendered as chat and training render it",
     ),
     Fault(

@@ -26,6 +26,8 @@ from workbench.door.accounts import (  # fmt: skip
     hashed,
     matches,
 )
+from workbench.door.roles import OWNERS, UNKNOWN
+from workbench.ui.login import Keeper
 
 
 @pytest.fixture
@@ -58,6 +60,32 @@ def test_what_is_no_account_is_refused(accounts: Accounts, name: str, password: 
     with pytest.raises(UserError):
         accounts.add(name, password)
     assert accounts.path.read_bytes() == before
+
+
+def test_a_try_counts_before_its_answer_is_known() -> None:
+    tries = Tries(lambda: 0.0)
+    for _ in range(TRIES):
+        tries.wrong("mei", "a")
+    assert tries.wait("mei", "a") > 0
+    tries.right("mei", "a")
+    assert tries.wait("mei", "a") == 0
+
+
+def test_a_session_ends_with_its_account_or_its_password(accounts: Accounts) -> None:
+    keeper = Keeper(accounts)
+    cookie = {keeper.cookie: keeper.sessions.begin("mei", accounts.mark("mei"))}
+    assert keeper.who(("9.9.9.9", 1), {}, cookie) == OWNERS
+    Accounts(accounts.path).add("mei", "another password")
+    assert keeper.who(("9.9.9.9", 1), {}, cookie) == UNKNOWN
+    cookie = {keeper.cookie: keeper.sessions.begin("mei", accounts.mark("mei"))}
+    Accounts(accounts.path).remove("mei")
+    assert keeper.who(("9.9.9.9", 1), {}, cookie) == UNKNOWN
+
+
+def test_a_first_password_that_is_short_is_refused(tmp_path: Path) -> None:
+    for short in ("", "a"):
+        with pytest.raises(UserError, match="at least 10"):
+            Accounts(tmp_path / "accounts.json", short)
 
 
 def test_a_removed_account_is_gone_at_once(accounts: Accounts) -> None:

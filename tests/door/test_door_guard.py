@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workbench.door import limits
-from workbench.door.guard import HEADERS, LOOPBACK, ROLE, Guard, cookies, host_name, is_loopback
+from workbench.door import limits, peer
+from workbench.door.guard import HEADERS, ROLE, Guard, address_of, cookies, is_loopback
 from workbench.door.limits import Quota
-from workbench.door.roles import AT_HOME, EVERYBODY, OWNER_RULES, UNKNOWN, Role, Rule, allowed, is_local
+from workbench.door.roles import (
+    AT_HOME,
+    EVERYBODY,
+    LOOPBACK,
+    OWNER_RULES,
+    UNKNOWN,
+    Role,
+    Rule,
+    allowed,
+    host_name,
+    is_local,
+)
 
 ALL = (Rule(".*", EVERYBODY),)
 Sent = list[dict[str, Any]]
@@ -30,7 +43,7 @@ async def reading(scope: Any, receive: Any, send: Any) -> None:
     await inner(scope, receive, send)
 
 
-def ask(guard: Guard, client: str = "127.0.0.1", path: str = "/", method: str = "GET", pieces: tuple[bytes, ...] = (b"",), **headers: str) -> tuple[int, dict[str, str], dict[str, Any]]:  # fmt: skip
+def ask(guard: Guard, client: tuple[str, int] = ("127.0.0.1", 1), path: str = "/", method: str = "GET", pieces: tuple[bytes, ...] = (b"",), **headers: str) -> tuple[int, dict[str, str], dict[str, Any]]:  # fmt: skip
     sent: Sent = []
     left = list(pieces)
 
@@ -44,7 +57,7 @@ def ask(guard: Guard, client: str = "127.0.0.1", path: str = "/", method: str = 
 
     named = {name.replace("_", "-"): value for name, value in {"host": "127.0.0.1:7860", **headers}.items()}
     pairs = [(key.encode(), value.encode()) for key, value in named.items()]
-    scope = {"type": "http", "headers": pairs, "client": (client, 1), "path": path, "method": method}
+    scope = {"type": "http", "headers": pairs, "client": client, "path": path, "method": method}
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], {key.decode(): value.decode() for key, value in sent[0]["headers"]}, scope
 
@@ -83,13 +96,48 @@ def test_an_open_door_is_asked_for_by_its_addresses_and_by_names_that_were_allow
 
 
 @pytest.mark.parametrize(
-    "header", ["x_forwarded_for", "forwarded", "x_real_ip", "via", "x_forwarded_host", "x_forwarded_proto"]
+    "header",
+    [
+        "x_forwarded_for",
+        "forwarded",
+        "x_real_ip",
+        "via",
+        "x_forwarded_host",
+        "x_forwarded_port",
+        "cf_connecting_ip",
+        "true_client_ip",
+    ],
 )
 def test_what_a_proxy_passes_on_is_not_this_machine(header: str) -> None:
     status, _, scope = ask(Guard(inner, OWNER_RULES), path="/health", **{header: "9.9.9.9"})
     assert (status, scope[ROLE]) == (401, UNKNOWN)
-    assert not is_local("9.9.9.9", {})
-    assert is_local("::1", {})
+    assert not is_local(("9.9.9.9", 1), {"host": "localhost"})
+    assert not is_local(("127.0.0.1", 1), {"host": "192.168.1.5:7860"}), "asked for by a name that others use"
+    assert is_local(("::1", 1), {"host": "[::1]:7860"})
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="only Linux tells whose a connection is")
+def test_a_connection_of_another_user_of_the_machine_is_not_the_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.connect(server.getsockname())
+        port = client.getsockname()[1]
+        assert peer.user_of(port) == os.getuid()
+        assert peer.is_ours(port)
+        peer._is_ours.cache_clear()
+        monkeypatch.setattr(peer, "user_of", lambda port: 65_534)
+        monkeypatch.setattr(os, "getuid", lambda: 1000)
+        assert not is_local(("127.0.0.1", port), {"host": "localhost"})
+        assert ask(Guard(inner, OWNER_RULES), client=("127.0.0.1", port), path="/health")[0] == 401
+    peer._is_ours.cache_clear()
+
+
+def test_who_asks_is_counted_by_the_address_a_proxy_names() -> None:
+    told = {"x-forwarded-for": "1.2.3.4, 5.6.7.8"}
+    assert address_of(("127.0.0.1", 1), told) == "5.6.7.8"
+    assert address_of(("9.9.9.9", 1), told) == "9.9.9.9", "a stranger names what it likes"
+    assert address_of(("127.0.0.1", 1), {}) == "127.0.0.1"
 
 
 def test_what_no_rule_names_is_refused_whoever_asks() -> None:
@@ -126,6 +174,14 @@ def test_a_body_that_stops_coming_is_not_waited_for() -> None:
     assert ask(Guard(reading, ALL, patience=0.05), method="POST", pieces=(b"x",) * 6)[0] == 408
 
 
+def test_a_body_that_comes_by_drops_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PACE", 10**9)
+    assert ask(Guard(reading, ALL, patience=0.0001), method="POST", pieces=(b"x",) * 3)[0] in (200, 408)
+    body = limits.Counted(inner, 10**9, since=-1000.0, patience=1.0)  # type: ignore[arg-type]
+    body._count(1)
+    assert body.much == limits.TooMuch(408, limits.TOO_SLOW)
+
+
 def test_all_uploads_together_have_a_quota_and_leave_nothing_when_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(limits, "COUNTED", 0)
     quota = Quota(tmp_path / "up", most=1000)
@@ -143,10 +199,11 @@ def test_all_uploads_together_have_a_quota_and_leave_nothing_when_broken(tmp_pat
 
 
 def test_names_and_cookies_are_read_right() -> None:
-    assert [host_name(name) for name in ("a:1", "A", "[::1]:5", "::1")] == ["a", "a", "::1", "::1"]
+    assert [host_name(name) for name in ("a:1", "A", "[::1]:5", "::1", "[::1]evil.com")] == ["a", "a", "::1", "::1", ""]
     assert [is_loopback(name) for name in ("localhost", *LOOPBACK, "0.0.0.0", "x")] == [True] * 4 + [False] * 2
     assert cookies({"cookie": "a=1; b=2"}) == {"a": "1", "b": "2"}
-    assert cookies({}) == cookies({"cookie": "a\x00=1"}) == {}
+    assert cookies({}) == {}
+    assert cookies({"cookie": '_x={"a":1}; session=GOOD'})["session"] == "GOOD", "a foreign cookie of odd form"
 
 
 def test_roles_do_not_overlap_by_accident() -> None:

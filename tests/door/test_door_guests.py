@@ -11,8 +11,9 @@ import pytest
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
+from workbench.door import guests as guestbook
 from workbench.door import link as links
-from workbench.door.guests import COOKIE, Guests, Refused
+from workbench.door.guests import CROWD, Guests, Refused
 from workbench.door.link import Limits, Terms
 from workbench.door.roles import GUESTS, UNKNOWN, VIEWERS
 from workbench.ui.guest import asking
@@ -70,27 +71,51 @@ def test_roles_follow_the_link() -> None:
 def test_a_guest_needs_the_token_and_guessing_is_slowed_down() -> None:
     guests = Guests(link())
     cookie = guests.enter("token", "9.9.9.9")
-    assert guests.who("", {}, {COOKIE: cookie}) == GUESTS
-    assert guests.who("", {}, {COOKIE: cookie + "x"}) == guests.who("", {}, {}) == UNKNOWN
+    nobody = ("9.9.9.9", 1)
+    assert guests.who(nobody, {}, {guests.cookie: cookie}) == GUESTS
+    assert guests.who(nobody, {}, {guests.cookie: cookie + "x"}) == guests.who(nobody, {}, {}) == UNKNOWN
+    guests.over = lambda: True
+    assert guests.who(nobody, {}, {guests.cookie: cookie}) == UNKNOWN, "the very next request"
     statuses = []
     for _ in range(6):
         with pytest.raises(Refused) as caught:
             guests.enter("guess", "8.8.8.8")
         statuses.append(caught.value.status)
     assert statuses == [403] * 5 + [429]
+    assert guests.enter("token", "8.8.8.8"), "who holds the link is not locked out by others' guesses"
 
 
-def test_places_are_counted_and_free_again_after_a_while() -> None:
+def test_a_place_is_taken_by_the_first_question_and_free_again_after_a_while() -> None:
     clock = [0.0]
     guests = Guests(link(), now=lambda: clock[0])
-    for _ in range(2):
-        guests.enter("token", "a")
+    looking = [guests.of(guests.enter("token", "a")) for _ in range(10)]
+    for guest in looking[:2]:
+        ask(guests, guest)
     with pytest.raises(Refused, match="places are taken"):
-        guests.enter("token", "a")
-    assert guests.here == 2
+        ask(guests, looking[2])
+    assert guests.here == 10
     clock[0] += 700
     assert guests.here == 0
-    guests.enter("token", "a")
+    ask(guests, looking[2])
+
+
+def ask(guests: Guests, guest: Any) -> None:
+    with guests.answering(guest):
+        pass
+
+
+def test_many_cookies_of_one_person_are_one_crowd_and_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guestbook, "KNOWN", 50)
+    guests = Guests(link(limits=Limits(per_minute=3, guests=1000)), now=lambda: 0.0)
+    first = guests.of(guests.enter("token", "a"))
+    for _ in range(CROWD * 3):
+        guest = guests.of(guests.enter("token", "a"))
+        assert guest
+        ask(guests, guest)
+    with pytest.raises(Refused, match="your network"):
+        ask(guests, first)
+    ask(guests, guests.of(guests.enter("token", "b")))
+    assert len(guests._known) <= 50
 
 
 def test_a_guest_asks_at_a_rate_and_one_question_at_a_time() -> None:

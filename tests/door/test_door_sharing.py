@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 from fabricated import left
+from fastapi.testclient import TestClient
 from reverseproxy import proxied
 from served import made_run
 from tinymodels import tiny_llama
@@ -25,7 +26,6 @@ from workbench.core.errors import UserError
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
-from workbench.door.guests import Guests
 from workbench.door.link import Terms
 from workbench.serve import client
 from workbench.ui.guest import process, tunnel
@@ -41,6 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     workspace = Workspace(root / "w")
     made = made_run(workspace, tiny_llama(root / "llama", initializer_range=0.3))
     yield made
+    os.environ.pop("HF_TOKEN", None)
     for each in links.all_open(workspace):
         process.stop(workspace, each.id)
     for child in process._CHILDREN.values():
@@ -55,6 +56,7 @@ def workspace(run: Run) -> Workspace:
 
 @pytest.fixture(scope="module")
 def url(run: Run, workspace: Workspace) -> str:
+    os.environ["HF_TOKEN"] = "hf_never_here"
     return str(process.share(workspace, run.id, Terms(hours=1, runs=True))["urls"][0])
 
 
@@ -127,10 +129,11 @@ def test_the_owner_is_told_who_is_there(guest: httpx.Client, workspace: Workspac
 
 def test_the_guests_process_holds_no_torch_no_gradio_and_no_token(workspace: Workspace, url: str) -> None:
     [link] = links.all_open(workspace)
-    found = process.running(workspace, link.id)
+    found = links.running(workspace, link.id)
     assert found
     loaded = {item.path for item in found.memory_maps()}
-    assert not [path for path in loaded if "/torch/" in path]
+    assert not [path for path in loaded if "/torch/" in path or "/gradio/" in path]
+    assert "hf_never_here" not in str(found.environ())
     token = url.rpartition("/")[2]
     assert token not in " ".join(found.cmdline())
     for path in workspace.root.rglob("*"):
@@ -157,7 +160,7 @@ def test_a_link_that_is_taken_back_is_over_within_a_second_in_the_middle_of_an_a
     base = told["urls"][0].partition("/in/")[0]
     with httpx.Client(base_url=base, follow_redirects=True, timeout=60, trust_env=False) as guest:
         guest.get(told["urls"][0])
-        worker = process.running(workspace, told["link"])
+        worker = links.running(workspace, told["link"])
         assert worker
         asking = threading.Thread(target=lambda: _quietly(lambda: guest.post("/chat", json=ASK)))
         asking.start()
@@ -180,7 +183,7 @@ def _quietly(work: Any) -> None:
 def test_a_link_is_over_when_only_its_file_can_be_written(run: Run, workspace: Workspace) -> None:
     """The owner's page may have died, the process may not be told: the folder decides."""
     told = process.share(workspace, run.id, Terms(hours=1))
-    worker = process.running(workspace, told["link"])
+    worker = links.running(workspace, told["link"])
     links.close(workspace, told["link"])
     assert worker
     assert worker.wait(10) in (0, None)
@@ -188,25 +191,43 @@ def test_a_link_is_over_when_only_its_file_can_be_written(run: Run, workspace: W
 
 def test_a_link_ends_by_itself_whatever_the_clock_is_set_to(workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     link = links.make(workspace, run, Terms(hours=1))[0]
-    watch = process._Watch(workspace, link, Guests(link), {})
+    term = links.Term(workspace, link)
     wall, steady = time.time, time.monotonic
-    assert not watch.over()
+    assert not term.over()
     monkeypatch.setattr(time, "time", lambda: wall() - 86_400)
     monkeypatch.setattr(time, "monotonic", lambda: steady() + 3601)
-    assert watch.over(), "set back a day"
+    assert term.over(), "set back a day"
     monkeypatch.setattr(time, "monotonic", steady)
     monkeypatch.setattr(time, "time", lambda: wall() + 3601)
-    assert watch.over()
+    assert term.over()
     links.close(workspace, link.id)
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="only Linux bounds a process from outside")
+def test_a_link_is_over_on_time_where_nothing_can_be_written(run: Run, workspace: Workspace) -> None:
+    """A full disk: what the guests' process tells fails, and the owner's word counts all the same."""
+    told = process.share(workspace, run.id, Terms(hours=1))
+    worker = links.running(workspace, told["link"])
+    assert worker
+    worker.rlimit(psutil.RLIMIT_FSIZE, (0, 0))
+    with httpx.Client(follow_redirects=True, timeout=60, trust_env=False) as guest:
+        assert guest.get(told["urls"][0]).status_code == 200
+        time.sleep(2 * process.LOOKS)
+        about = told["urls"][0].partition("/in/")[0] + "/about"
+        assert guest.get(about).status_code == 200, "still open"
+        links.close(workspace, told["link"])
+        assert not _quietly(lambda: guest.get(about).raise_for_status())
+    assert worker.wait(10) in (0, None)
 
 
 def test_a_process_that_was_killed_is_not_taken_for_another(workspace: Workspace, run: Run) -> None:
     told = process.share(workspace, run.id, Terms(hours=1))
-    worker = process.running(workspace, told["link"])
+    worker = links.running(workspace, told["link"])
     assert worker
     worker.kill()
     psutil.wait_procs([worker], 10)
-    assert process.running(workspace, told["link"]) is None
+    assert links.running(workspace, told["link"]) is None
+    assert told["link"] not in [each.id for each in links.all_open(workspace)]
     process.stop(workspace, told["link"])
 
 
@@ -218,6 +239,27 @@ def test_without_its_program_a_tunnel_is_refused_with_what_to_do(workspace: Work
     with pytest.raises(UserError, match="reverse proxy"):
         tunnel.open_tunnel(1)
     assert len(links.all_open(workspace)) == before
+
+
+def test_strangers_are_not_told_why_a_model_fails(
+    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.ui.guest import asking, site
+
+    link, token = links.make(workspace, run, Terms(hours=1))
+
+    async def fails(*given: Any) -> Any:
+        raise UserError(f"{workspace.root} has no weights", "没有权重")
+
+    monkeypatch.setattr(asking.Model, "attempt", fails)
+    monkeypatch.setattr(asking.Model, "endpoint", fails)
+    monkeypatch.setattr(asking.Model, "asks", ("text",))
+    with TestClient(site.create(workspace, link)[0], base_url="http://localhost") as guest:
+        guest.get(f"/in/{token}")
+        tried = guest.post("/try", json={"fields": {"text": "x"}})
+        assert (tried.status_code, tried.json()["error"]) == (400, asking.BROKEN._asdict())
+        assert heard(guest.post("/chat", json=ASK))[-1]["error"] == asking.BROKEN._asdict()
+    links.close(workspace, link.id)
 
 
 FRPC = """#!/bin/sh

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from faults import note
 from hostile.corpus import CHAT, TEMPLATES
@@ -36,6 +37,33 @@ def test_a_hostile_template_ends_with_a_sentence(tokenizer: Any, name: str, tmp_
     note("C", "slowest end of a hostile template", time.monotonic() - begun, "s", 5)
     assert str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+AT_ONCE = [
+    "{% set x = (((10**64)**64)**64)**64 %}{{ x }}", "{{ 'a'.ljust(1500000000) }}", "{{ 'a'.center(1500000000) }}", "{{ '7'.zfill(1500000000) }}",
+    "{{ '%1500000000d' % 1 }}", "{{ '%*d' % (1500000000, 1) }}", "{{ '{:>1500000000}'.format(1) }}", "{{ '{:>{}}'.format(1, 1500000000) }}", "{{ 'a' | center(1500000000) }}",
+    "{% set a = 'a' * 1000000 %}{{ a.replace('a', a) }}", "{% set a = 'a' * 1000000 %}{{ a | replace('a', a) }}", "{{ '%1500000000s' | format('a') }}",
+    "{{ 'a\\nb' | indent(1500000000) }}", "{{ ('\\t' * 1000).expandtabs(10000000) }}",
+]  # fmt: skip
+"""Much in one step, which cannot be stopped while it lasts."""
+
+
+@pytest.mark.parametrize("template", AT_ONCE)
+def test_no_single_step_makes_a_gigabyte(tokenizer: Any, template: str) -> None:
+    tokenizer.chat_template, before = template, psutil.Process().memory_info().rss
+    begun = time.monotonic()
+    with pytest.raises((UserError, TemplateError)):
+        prompt_ids(tokenizer, ASK)
+    note("C", "slowest end of a template that wants a gigabyte in one step", time.monotonic() - begun, "s", 5)
+    assert psutil.Process().memory_info().rss - before < 300 << 20
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ 'a'.ljust(20) }}", "{{ '%5d' % 3 }}", "{{ '{:>8}'.format(1) }}", "{{ 'abc' | replace('a', 'b') | center(9) | indent(4) }}", "{{ 'x' * 40 }}{{ 2 ** 10 }}{{ 7 % 3 }}"]
+)  # fmt: skip
+def test_what_templates_usually_do_is_done(tokenizer: Any, template: str) -> None:
+    tokenizer.chat_template = template
+    assert prompt_ids(tokenizer, ASK)
 
 
 @pytest.mark.parametrize("name", CHAT)

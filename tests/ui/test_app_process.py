@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,9 @@ def test_a_door_that_others_can_reach_has_a_login_with_a_printed_password(tmp_pa
         wrong = [status(port, "/login", b"name=workbench&password=guess")[0] for _ in range(6)]
         assert wrong == [401] * 5 + [429]
         assert status(port, "/login", b"name=workbench&password=" + b"x" * 20_000)[0] == 401
+        with ThreadPoolExecutor(20) as pool:
+            at_once = list(pool.map(lambda n: status(port, "/login", b"name=other&password=guess%d" % n)[0], range(20)))
+        assert sorted(at_once) == [401] * 5 + [429] * 15
     finally:
         out = end(process)
     assert re.search(r"workbench\s+Password · 密码 \S{16,}", out)

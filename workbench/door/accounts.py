@@ -54,6 +54,19 @@ def matches(password: str, known: str) -> bool:
         return False
 
 
+def _check_password(password: str) -> None:
+    if len(password) < LEAST:
+        raise UserError(f"The password has {len(password)} characters; at least {LEAST} are needed.", f"密码只有 {len(password)} 个字符，至少需要 {LEAST} 个。", field="password")  # fmt: skip
+
+
+def _stamp(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
 NOTHING = hashed(secrets.token_urlsafe(16))
 """What the password of an unknown name is compared with."""
 
@@ -63,7 +76,10 @@ class Accounts:
 
     def __init__(self, path: Path, first: str | None = None) -> None:
         self.path = path
+        if first is not None:
+            _check_password(first)
         self._first = hashed(first) if first else None
+        self._read: tuple[object, dict[str, str]] = ("", {})
 
     def names(self) -> list[str]:
         """Who can log in."""
@@ -73,8 +89,7 @@ class Accounts:
         """A new account, or another password for one. UserError for a name or password that will not do."""
         if not NAME.fullmatch(name):
             raise UserError(f"A user's name is 1–40 letters, digits, dots, hyphens or underscores; {name[:60]!r} is not.", f"用户名须为 1–40 个字母、数字、点、连字符或下划线；{name[:60]!r} 不符合。", field="name")  # fmt: skip
-        if len(password) < LEAST:
-            raise UserError(f"The password has {len(password)} characters; at least {LEAST} are needed.", f"密码只有 {len(password)} 个字符，至少需要 {LEAST} 个。", field="password")  # fmt: skip
+        _check_password(password)
         self._keep({**self._kept(), name: hashed(password)})
 
     def remove(self, name: str) -> None:
@@ -84,6 +99,11 @@ class Accounts:
             raise UserError(f"There is no user {name[:60]!r}; users: {', '.join(kept) or 'none'}.", f"没有用户 {name[:60]!r}；现有：{', '.join(kept) or '无'}。", field="name")  # fmt: skip
         self._keep({each: value for each, value in kept.items() if each != name})
 
+    def mark(self, name: str) -> str:
+        """What a session is tied to: another password, or no account any more, is another mark."""
+        known = self._kept().get(name) or (self._first if name == FIRST else None)
+        return _digest(known) if known else ""
+
     def right(self, name: str, password: str) -> bool:
         """Whether these belong together; takes the same time either way."""
         known = self._kept().get(name) or (self._first if name == FIRST else None)
@@ -91,9 +111,13 @@ class Accounts:
         return right and known is not None
 
     def _kept(self) -> dict[str, str]:
-        found = read_json(self.path)
-        users = found.get("users") if isinstance(found, dict) else None
-        return {str(name): str(value) for name, value in users.items()} if isinstance(users, dict) else {}
+        stamp = _stamp(self.path)
+        if stamp != self._read[0]:
+            found = read_json(self.path)
+            users = found.get("users") if isinstance(found, dict) else None
+            made = {str(name): str(value) for name, value in users.items()} if isinstance(users, dict) else {}
+            self._read = (stamp, made)
+        return dict(self._read[1])
 
     def _keep(self, users: dict[str, str]) -> None:
         write_json(self.path, {"users": users})
@@ -119,6 +143,13 @@ class Tries:
         while len(self._wrong) > KNOWN:
             del self._wrong[next(iter(self._wrong))]
 
+    def right(self, who: str, address: str) -> None:
+        """A try that was counted beforehand was none: with many at once, each counts before its answer is known."""
+        for key in (f"{address} {who}", address):
+            times = self._wrong.get(key)
+            if times:
+                times.pop()
+
     def _left(self, key: str, most: int) -> float:
         times = self._wrong.get(key, deque())
         recent = [each for each in times if self.now() - each < WINDOW]
@@ -127,9 +158,10 @@ class Tries:
 
 @dataclass
 class Session:
-    """Somebody who logged in: when, and when last seen."""
+    """Somebody who logged in: by which account as it was then, when, and when last seen."""
 
     name: str
+    mark: str
     made: float
     seen: float
 
@@ -141,11 +173,11 @@ class Sessions:
     now: Callable[[], float] = time.monotonic
     _open: dict[str, Session] = field(default_factory=dict)
 
-    def begin(self, name: str) -> str:
+    def begin(self, name: str, mark: str = "") -> str:
         """A new token of 256 bits."""
         self._open = {key: each for key, each in self._open.items() if self._good(each)}
         token = secrets.token_urlsafe(32)
-        self._open[_digest(token)] = Session(name, self.now(), self.now())
+        self._open[_digest(token)] = Session(name, mark, self.now(), self.now())
         return token
 
     def of(self, token: str) -> Session | None:

@@ -5,18 +5,17 @@ Gradio's own `auth` leaves some raw routes open, never slows a guesser down and 
 
 from __future__ import annotations
 
-import http.cookies
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, cookie_parser
 
 from workbench.door import roles
 from workbench.door.limits import BODY, FILE, PATIENCE, Counted, Message, Quota, Receive
-from workbench.door.roles import AT_HOME, UNKNOWN, Roles, Rule
+from workbench.door.roles import AT_HOME, LOOPBACK, UNKNOWN, Roles, Rule, host_name
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -24,7 +23,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 Refusal = tuple[int, str, Headers]
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Gradio's page needs inline scripts and compiled templates; nothing may be fetched from, sent to or framed by another site.
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
@@ -41,11 +39,12 @@ HEADERS = {
 }
 ROLE = "workbench.role"
 """Where in a request's scope it is written what roles who asks has."""
-Who = Callable[[str, Headers, dict[str, str]], Roles]
+Client = tuple[str, int]
+Who = Callable[[Client, Headers, dict[str, str]], Roles]
 """Roles by address, headers and cookies."""
 
 
-def anybody(client: str, headers: Headers, cookies: dict[str, str]) -> Roles:
+def anybody(client: Client, headers: Headers, cookies: dict[str, str]) -> Roles:
     """Without accounts: the owner, if it is a program of this very machine."""
     return AT_HOME if roles.is_local(client, headers) else UNKNOWN
 
@@ -96,7 +95,7 @@ class Guard:
         origin = headers.get("origin")
         if origin and not self._same(origin, host):
             return 403, "Requests from another site are refused. 拒绝来自其他网站的请求。", {}
-        scope[ROLE] = held = self.who(str((scope.get("client") or ("",))[0]), headers, cookies(headers))
+        scope[ROLE] = held = self.who(tuple(scope.get("client") or ("", 0)), headers, cookies(headers))
         return self._by_role(held, scope["method"], path)
 
     def _is_ours(self, name: str) -> bool:
@@ -191,13 +190,6 @@ class _Told:
             await answer(self.send, status, text, {"connection": "close"})
 
 
-def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()
-
-
 def is_number(name: str) -> bool:
     """Whether a host is written as an address."""
     try:
@@ -213,11 +205,14 @@ def is_loopback(host: str) -> bool:
 
 
 def cookies(headers: Headers) -> dict[str, str]:
-    """What the browser remembered for us; nothing of a header that is none."""
-    try:
-        return {name: morsel.value for name, morsel in http.cookies.SimpleCookie(headers.get("cookie", "")).items()}
-    except http.cookies.CookieError:
-        return {}
+    """What the browser remembers for this host, as it says it: a foreign cookie of odd form spoils none of ours."""
+    return cookie_parser(headers.get("cookie", ""))
+
+
+def address_of(client: Client, headers: Headers) -> str:
+    """Who asks, for counting: where a proxy on this machine passes on, the last address it names."""
+    told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return told if told and client[0] in LOOPBACK else client[0]
 
 
 def is_secure(scheme: str, headers: Headers) -> bool:

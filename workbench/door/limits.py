@@ -22,6 +22,8 @@ FILE = 2 * 2**30
 """Bytes of one upload."""
 PATIENCE = 30.0
 """Seconds without a byte of a body."""
+PACE = 1000
+"""Bytes a second that a body must bring on the whole, once it has taken twice that patience."""
 SHARE, MOST = 0.5, 20 * 2**30
 """Of the free disk, and bytes, that uploads may take together."""
 TURNS = 2
@@ -85,6 +87,7 @@ class Counted:
     whole: bool = False
     much: TooMuch | None = None
     has_turn: bool = False
+    since: float = field(default_factory=time.monotonic)
 
     def begin(self, length: str) -> None:
         """Judge what the header announces, before a byte is read."""
@@ -126,6 +129,9 @@ class Counted:
             self.much = TooMuch(413, TOO_BIG)
         elif self.quota and self.quota.room() < 0:
             self.much = TooMuch(413, NO_ROOM)
+        spent = time.monotonic() - self.since
+        if not self.whole and spent > 2 * self.patience and self.came < PACE * spent:
+            self.much = TooMuch(408, TOO_SLOW)
 
     def done(self) -> None:
         """The request is over; its files are counted where they lie now."""

@@ -11,6 +11,7 @@ Taking a link back is a file: it counts at the very next request, whether or not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -20,6 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.files import inside, read_json, write_json, write_text
 from workbench.core.run import Run
@@ -133,13 +137,35 @@ def is_open(workspace: Workspace, link: Link) -> bool:
     return time.time() < link.until and not (folder(workspace, link.id) / "closed").exists()
 
 
+class Term:
+    """How long a link lasts, by the clock of the day, by one that nobody can set, and by its folder."""
+
+    def __init__(self, workspace: Workspace, link: Link) -> None:
+        self.workspace, self.link = workspace, link
+        self.deadline = time.monotonic() + link.until - time.time()
+
+    def over(self) -> bool:
+        """Taken back, or past its time by either clock."""
+        return time.monotonic() >= self.deadline or not is_open(self.workspace, self.link)
+
+
+def running(workspace: Workspace, link_id: str, name: str = "pid") -> psutil.Process | None:
+    """A process of the link that is alive: the guests' page, or the tunnel it started ("tunnel")."""
+    told = state(workspace, link_id)
+    known: dict[str, Any] = told if name == "pid" else told.get(name) or {}
+    with contextlib.suppress(psutil.Error, KeyError, TypeError, ValueError):
+        process = psutil.Process(int(known["pid"]))
+        return process if clock.is_same(process, known) and process.status() != psutil.STATUS_ZOMBIE else None
+    return None
+
+
 def close(workspace: Workspace, link_id: str) -> None:
     """Take a link back: no request is answered from now on."""
     write_text(folder(workspace, load(workspace, link_id).id) / "closed", "")
 
 
 def all_open(workspace: Workspace) -> list[Link]:
-    """Links that are neither taken back nor over, the newest first."""
+    """Links that are neither taken back nor over nor without their process, the newest first."""
     root = workspace.root / "door" / "links"
     found = []
     for path in sorted(root.iterdir(), reverse=True) if root.is_dir() else []:
@@ -147,7 +173,8 @@ def all_open(workspace: Workspace) -> list[Link]:
             link = load(workspace, path.name)
         except UserError:
             continue
-        if is_open(workspace, link):
+        gone = "pid" in state(workspace, link.id) and running(workspace, link.id) is None
+        if is_open(workspace, link) and not gone:
             found.append(link)
     return found
 

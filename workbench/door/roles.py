@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from workbench.door import peer
+
 
 class Role(str, Enum):
     """ANONYMOUS has shown nothing yet; GUEST may talk with the one shared run; VIEWER may look at runs; OWNER may do all but what only an
@@ -83,9 +85,27 @@ def allowed(rules: tuple[Rule, ...], method: str, path: str) -> Roles:
     return next((rule.roles for rule in rules if rule.covers(asked)), NOBODY)
 
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+PASSED_ON = re.compile(
+    r"forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-.*|fly-.*|x-original-.*", re.IGNORECASE
+)
+"""Headers of which a proxy leaves at least one."""
 
 
-def is_local(client: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request was made at this machine: from loopback, and nobody passed it on."""
-    return client in ("127.0.0.1", "::1", "localhost") and not any(name in headers for name in FORWARDED)
+def is_local(client: tuple[str, int], headers: Mapping[str, str]) -> bool:
+    """Whether a request was made at this machine, by its owner: from loopback and to a name of loopback, passed on by nobody that says so,
+    and, where the system tells it, by a program of the same user (a proxy of another user is another)."""
+    host = headers.get("host", "")
+    if client[0] not in LOOPBACK or host_name(host) not in LOOPBACK or any(map(PASSED_ON.fullmatch, headers)):
+        return False
+    return peer.is_ours(client[1])
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets; "" for one that is none."""
+    if host.startswith("["):
+        name, _, rest = host[1:].partition("]")
+        return name if re.fullmatch(r"(:\d+)?", rest) else ""
+    return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()

@@ -15,25 +15,50 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from workbench.core.errors import UserError
 
 HEADERS_WITHIN = 20.0
-"""Seconds in which the first request's headers must be here."""
+"""Seconds in which a request's headers must be here, once the connection is there or its last answer is out."""
+CONNECTIONS = 1000
+"""At a time; one more is told: busy (503)."""
 
 
 class Patient(H11Protocol):
     """uvicorn's own protocol, and a clock."""
 
+    _alarm: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
         super().connection_made(transport)
-        self._alarm = asyncio.get_running_loop().call_later(HEADERS_WITHIN, self._late)
+        self._wait()
 
-    def _late(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        """The clock stands while a request is worked on, and runs while one is only begun."""
+        super().data_received(data)
+        if self._is_idle():
+            self._wait()
+        else:
+            self._stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is waited for any more."""
-        self._alarm.cancel()
+        self._stop()
         super().connection_lost(exc)
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _wait(self) -> None:
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(HEADERS_WITHIN, self._late)
+
+    def _stop(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _late(self) -> None:
+        self._alarm = None
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -19,10 +19,10 @@ from workbench.core.errors import UserError
 from workbench.core.text import LANGS, Lang
 from workbench.core.workspace import Workspace
 from workbench.door.accounts import FIRST, Accounts
-from workbench.door.guard import LOOPBACK, Guard, anybody, is_loopback
+from workbench.door.guard import Guard, anybody, is_loopback
 from workbench.door.limits import FILE, Quota
-from workbench.door.roles import OWNER_RULES
-from workbench.door.wire import Patient
+from workbench.door.roles import LOOPBACK, OWNER_RULES
+from workbench.door.wire import CONNECTIONS, Patient
 from workbench.ui import hints, login
 from workbench.ui.feed import Feed
 from workbench.ui.login import Keeper
@@ -90,7 +90,7 @@ def uploads_of(workspace: Workspace) -> Path:
 def create(workspace: Workspace, door: Door) -> Guard:
     """The guarded application."""
     feed, accounts = Feed(), accounts_of(workspace, door.password)
-    keeper = Keeper(accounts) if door.open_to_others or accounts.names() else None
+    keeper = Keeper(accounts, f"{login.COOKIE}-{door.port}") if door.open_to_others or accounts.names() else None
     site = Site(_front(door, keeper), lambda lang: _page(lang, workspace, door, feed))
     return Guard(
         site, OWNER_RULES, keeper.who if keeper else anybody, door.hosts, numbers=door.open_to_others,
@@ -230,7 +230,7 @@ def serve(workspace: Workspace, door: Door, also: Callable[[], None] = lambda: N
     os.environ["GRADIO_TEMP_DIR"] = str(uploads_of(workspace))
     app = create(workspace, door)
     Supervisor(workspace).start()
-    config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none", http=Patient, proxy_headers=False)  # fmt: skip
+    config = uvicorn.Config(app, host=door.host, port=door.port, log_level="warning", ws="none", http=Patient, limit_concurrency=CONNECTIONS, proxy_headers=False)  # fmt: skip
     server = uvicorn.Server(config)
     _announce(door, workspace.root, given)
     also()

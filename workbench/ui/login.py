@@ -13,12 +13,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workbench.core.text import Lang
 from workbench.door.accounts import LASTS, Accounts, Sessions, Tries
-from workbench.door.guard import Headers, is_secure
+from workbench.door.guard import Client, Headers, address_of, is_secure
 from workbench.door.roles import AT_HOME, OWNERS, UNKNOWN, Roles, is_local
 from workbench.ui.notices import esc
 from workbench.ui.words import Words
 
 COOKIE = "workbench-session"
+"""With the port behind it: a browser sends the cookies of a host to all its ports."""
+AT_ONCE = 2
+"""Passwords that are looked at at a time: each takes a core for a while."""
 FORM = 10_000
 """Bytes of a form."""
 
@@ -28,12 +31,15 @@ class Keeper:
     """Knows the accounts, the open sessions and who guessed wrong."""
 
     accounts: Accounts
+    cookie: str = COOKIE
     sessions: Sessions = field(default_factory=Sessions)
     tries: Tries = field(default_factory=Tries)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    def who(self, client: str, headers: Headers, cookies: dict[str, str]) -> Roles:
-        """The roles behind a request's cookie."""
-        if self.sessions.of(cookies.get(COOKIE, "")) is None:
+    def who(self, client: Client, headers: Headers, cookies: dict[str, str]) -> Roles:
+        """The roles behind a request's cookie; none where the account is gone or has another password now."""
+        session = self.sessions.of(cookies.get(self.cookie, ""))
+        if session is None or session.mark != self.accounts.mark(session.name):
             return UNKNOWN
         return AT_HOME if is_local(client, headers) else OWNERS
 
@@ -48,26 +54,29 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
     @app.post("/login", include_in_schema=False)
     async def tried(request: Request) -> Response:
         words, given = Words(language(request)), await _form(request)
-        name, address = given.get("name", "")[:80], request.client.host if request.client else ""
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        name, address = given.get("name", "")[:80], address_of(request.client or ("", 0), headers)
         wait = keeper.tries.wait(name, address)
         if wait:
             return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429)
-        if not await asyncio.to_thread(keeper.accounts.right, name, given.get("password", "")):
-            keeper.tries.wrong(name, address)
+        keeper.tries.wrong(name, address)  # before the answer is known: many at once are many
+        async with keeper.turns:
+            good = await asyncio.to_thread(keeper.accounts.right, name, given.get("password", ""))
+        if not good:
             return _page(words, words("login_wrong"), given.get("next", ""), 401)
+        keeper.tries.right(name, address)
         answer = RedirectResponse(prefix + _inner(given.get("next", "")), status_code=303)
-        headers = {key.lower(): value for key, value in request.headers.items()}
         answer.set_cookie(
-            COOKIE, keeper.sessions.begin(name), max_age=int(LASTS), path=f"{prefix}/", httponly=True, samesite="lax",
+            keeper.cookie, keeper.sessions.begin(name, keeper.accounts.mark(name)), max_age=int(LASTS), path=f"{prefix}/", httponly=True, samesite="lax",
             secure=is_secure(request.url.scheme, headers),
         )  # fmt: skip
         return answer
 
     @app.post("/logout", include_in_schema=False)
     def left(request: Request) -> RedirectResponse:
-        keeper.sessions.end(request.cookies.get(COOKIE, ""))
+        keeper.sessions.end(request.cookies.get(keeper.cookie, ""))
         answer = RedirectResponse(f"{prefix}/login", status_code=303)
-        answer.delete_cookie(COOKIE, path=f"{prefix}/")
+        answer.delete_cookie(keeper.cookie, path=f"{prefix}/")
         return answer
 
 

@@ -9,6 +9,8 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -27,9 +29,9 @@ from workbench.core.run import find
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
 from workbench.door.guests import Guests
-from workbench.door.wire import Patient, listen
+from workbench.door.wire import CONNECTIONS, Patient, listen
 from workbench.ui.guest.site import create
-from workbench.ui.guest.tunnel import open_tunnel
+from workbench.ui.guest.tunnel import open_tunnel, tunnel_process
 
 LOOKS = 0.4
 """Seconds between two looks at the folder."""
@@ -54,9 +56,8 @@ def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, An
     """Start the process of a link and wait until it answers: its state. UserError when it cannot."""
     folder = links.folder(workspace, link.id)
     command = [sys.executable, "-m", "workbench.ui.guest", "--workspace", str(workspace.root), "--link", link.id, "--port", str(port)]  # fmt: skip
-    search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     with (folder / "guest.log").open("ab") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": search})  # fmt: skip
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment())  # fmt: skip
     _CHILDREN[child.pid] = child
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -73,24 +74,25 @@ def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, An
     raise UserError("The guests' page could not be started; guest.log in the link's folder says why.", "无法启动访客页面；原因见该链接文件夹中的 guest.log。")  # fmt: skip
 
 
+SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY(_|$)|^AWS_|^WANDB_|^HF_HOME", re.IGNORECASE)
+"""Names of what a process that strangers talk to has no business with."""
+
+
+def _environment() -> dict[str, str]:
+    search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    return {**{name: value for name, value in os.environ.items() if not SECRET.search(name)}, "PYTHONPATH": search}
+
+
 def stop(workspace: Workspace, link_id: str) -> None:
-    """Take the link back, and end its process."""
+    """Take the link back, and end its processes."""
     links.close(workspace, link_id)
-    process = running(workspace, link_id)
-    if process is not None:
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
+    for name in ("tunnel", "pid"):
+        process = links.running(workspace, link_id, name)
+        if process is not None:
+            with contextlib.suppress(psutil.Error):
+                process.terminate()
     for pid in [pid for pid, child in _CHILDREN.items() if child.poll() is not None]:
         del _CHILDREN[pid]
-
-
-def running(workspace: Workspace, link_id: str) -> psutil.Process | None:
-    """The link's process, if it is alive."""
-    told = links.state(workspace, link_id)
-    with contextlib.suppress(psutil.Error, KeyError, TypeError, ValueError):
-        process = psutil.Process(int(told["pid"]))
-        return process if clock.is_same(process, told) and process.status() != psutil.STATUS_ZOMBIE else None
-    return None
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -102,17 +104,21 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     workspace = Workspace(options.workspace)
     link = links.load(workspace, options.link)
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # uvicorn hands it on: what Gradio does at an exit ends its tunnel
     facts = clock.identity(psutil.Process())
     path = links.folder(workspace, link.id) / "state.json"
     try:
         sock = listen("0.0.0.0" if link.place == "network" else "127.0.0.1", options.port)  # noqa: S104 (the owner chose it)
         port = int(sock.getsockname()[1])
         facts |= {"port": port, "urls": addresses(link, port)}
+        facts |= {"tunnel": clock.identity(started)} if (started := tunnel_process()) else {}
         app, guests = create(workspace, link)
     except UserError as error:
         write_json(path, {**facts, "error": {**error.text._asdict(), "field": error.field}})
         return 2
-    config = uvicorn.Config(app, log_level="warning", ws="none", http=Patient, proxy_headers=False, server_header=False, timeout_graceful_shutdown=0)  # fmt: skip
+    config = uvicorn.Config(app, log_level="warning", ws="none", http=Patient, limit_concurrency=CONNECTIONS, proxy_headers=False, server_header=False, timeout_graceful_shutdown=0)  # fmt: skip
     asyncio.run(_serve(uvicorn.Server(config), sock, _Watch(workspace, link, guests, facts)))
     return 0
 
@@ -129,32 +135,30 @@ def addresses(link: links.Link, port: int) -> list[str]:
 
 
 class _Watch:
-    """Tells how many guests there are, and when it is over."""
+    """Tells how many guests there are."""
 
     def __init__(self, workspace: Workspace, link: links.Link, guests: Guests, facts: dict[str, Any]) -> None:
-        self.workspace, self.link, self.guests, self.facts = workspace, link, guests, facts
-        self.deadline = time.monotonic() + link.until - time.time()
+        self.guests, self.facts = guests, facts
         self.path = links.folder(workspace, link.id) / "state.json"
         self.told: dict[str, Any] = {}
 
-    def over(self) -> bool:
-        """Taken back, or past its time by either clock."""
-        return time.monotonic() >= self.deadline or not links.is_open(self.workspace, self.link)
-
     def tell(self) -> None:
-        """Write down what changed."""
+        """Write down what changed; a disk that takes nothing keeps nobody in and nobody out."""
         now = {**self.facts, "guests": self.guests.here, "asked": self.guests.asked, "answers": self.guests.answers}
         if now != self.told:
-            write_json(self.path, now)
-            self.told = now
+            with contextlib.suppress(OSError):
+                write_json(self.path, now)
+                self.told = now
 
 
 async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch) -> None:
     async def look() -> None:
-        while not watch.over():
-            watch.tell()
-            await asyncio.sleep(LOOKS)
-        server.should_exit = server.force_exit = True
+        try:
+            while not watch.guests.over():
+                watch.tell()
+                await asyncio.sleep(LOOKS)
+        finally:  # however looking ends, nobody is served unlooked at
+            server.should_exit = server.force_exit = True
 
     looking = asyncio.create_task(look())
     await server.serve(sockets=[sock])

@@ -18,10 +18,11 @@ from workbench.core.task import TASKS
 from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
-from workbench.door.guard import HEADERS, Guard, is_secure
-from workbench.door.guests import COOKIE, Guest, Guests, Refused
+from workbench.door.guard import HEADERS, Guard, address_of, is_secure
+from workbench.door.guests import Guest, Guests, Refused
 from workbench.door.limits import PATIENCE
 from workbench.door.roles import GUEST_RULES
+from workbench.serve.hearing import Busy
 from workbench.ui.app import chosen_language
 from workbench.ui.feed import Feed
 from workbench.ui.guest import asking, looking
@@ -38,7 +39,7 @@ TOO_LONG = 256 * 2**10
 
 def create(workspace: Workspace, link: links.Link) -> tuple[Guard, Guests]:
     """The guarded application, and who is in it."""
-    guests = Guests(link)
+    guests = Guests(link, over=links.Term(workspace, link).over)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _front(app, workspace, link, guests)
     _talk(app, workspace, link, guests)
@@ -66,12 +67,13 @@ async def _unknown(request: Request, error: UserError) -> JSONResponse:
 def _front(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests) -> None:
     @app.get("/in/{token}")
     def enter(token: str, request: Request) -> Response:
-        if not links.is_open(workspace, link):
+        if guests.over():
             raise Refused(403, Text("This link is over.", "此链接已失效。"))
-        cookie = guests.enter(token, request.client.host if request.client else "")
-        answer = RedirectResponse(f"{link.prefix}/", status_code=303, headers={"cache-control": "no-store"})
         headers = {key.lower(): value for key, value in request.headers.items()}
-        answer.set_cookie(COOKIE, cookie, max_age=86_400, path=f"{link.prefix}/", httponly=True, samesite="lax", secure=is_secure(request.url.scheme, headers))  # fmt: skip
+        known = request.cookies.get(guests.cookie, "")
+        cookie = known if guests.of(known) else guests.enter(token, address_of(request.client or ("", 0), headers))
+        answer = RedirectResponse(f"{link.prefix}/", status_code=303, headers={"cache-control": "no-store"})
+        answer.set_cookie(guests.cookie, cookie, max_age=86_400, path=f"{link.prefix}/", httponly=True, samesite="lax", secure=is_secure(request.url.scheme, headers))  # fmt: skip
         return answer
 
     @app.get("/")
@@ -131,11 +133,16 @@ def _talk(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests) 
         guest, body = _guest(guests, request), await _body(request)
         found = asking.fields(body, link.limits, model.asks)
         with guests.answering(guest):
-            return JSONResponse(await model.attempt(found))
+            try:
+                return JSONResponse(await model.attempt(found))
+            except UserError as error:
+                raise Refused(
+                    429 if isinstance(error, Busy) else 400, asking.BUSY if isinstance(error, Busy) else asking.BROKEN
+                ) from error
 
 
 def _guest(guests: Guests, request: Request) -> Guest:
-    found = guests.of(request.cookies.get(COOKIE, ""))
+    found = guests.of(request.cookies.get(guests.cookie, ""))
     if found is None:
         raise Refused(401, Text("Open the link again.", "请重新打开链接。"))
     return found

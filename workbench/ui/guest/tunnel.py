@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
+
+import psutil
 
 from workbench.core.errors import UserError
 
@@ -38,3 +41,10 @@ def open_tunnel(port: int) -> str:
             f"No public link could be made ({reason}). Choose “This network”, or a reverse proxy (docs/sharing.md).",
             f"无法建立公开链接（{reason}）。请选择“本局域网”，或使用反向代理（见 docs/sharing.md）。", field="place",
         ) from error  # fmt: skip
+
+
+def tunnel_process() -> psutil.Process | None:
+    """The tunnel's program, if this process has started one."""
+    tunneling = sys.modules.get("gradio.tunneling")
+    started = [each.proc for each in tunneling.CURRENT_TUNNELS if each.proc] if tunneling else []
+    return psutil.Process(started[-1].pid) if started else None
