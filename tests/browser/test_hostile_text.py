@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.conftest import Workbench
 from fabricated import right, run
 from faults import note
 from hostile.corpus import PAYLOADS
@@ -15,6 +16,7 @@ from hostile.corpus import PAYLOADS
 from workbench.core.events import EventWriter
 from workbench.core.files import write_json, write_text
 from workbench.core.run import Run
+from workbench.core.workspace import Workspace
 from workbench.data import library
 from workbench.data.history import History
 from workbench.data.table import Table
@@ -76,6 +78,15 @@ def opened(visit: Callable[..., Any]) -> Callable[[str], Any]:
         return page
 
     return go
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A page of its own: nobody else’s test meets these runs."""
+    made = Workbench(Workspace(tmp_path_factory.mktemp("hostile") / "w"))
+    made.start()
+    yield made
+    made.kill()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from workbench.core.files import read_json
 from workbench.core.lab import LABS
@@ -33,7 +34,15 @@ def opened(page: Any, kind: str) -> None:
     heading = f"{lab.stop} {lab.label.say('zh' if '/zh/' in page.url else 'en')}"
     page.locator("#lab h2", has_text=heading).wait_for()
     answered(page, next(place for place, each in enumerate(lab.guess.choices) if each.right))
-    page.wait_for_function(SEEN)
+    seen(page, kind)
+
+
+def seen(page: Any, kind: str) -> None:
+    """Wait for a picture or a table; what stands there instead is told."""
+    try:
+        page.wait_for_function(SEEN)
+    except TimeoutError as error:
+        raise AssertionError(f"{kind}: {page.locator('#lab').inner_text()[:800]}") from error
 
 
 def answered(page: Any, right: int) -> None:
@@ -82,7 +91,7 @@ def test_a_link_brings_a_lab_back_as_a_teacher_left_it(visit: Callable[..., Any]
     page = visit("/en/?lab=gradient-descent&learning_rate=0.5&hide=momentum#learn")
     page.locator("#lab h2", has_text="Gradient descent").wait_for()
     answered(page, 1)
-    page.wait_for_function(SEEN)
+    seen(page, "gradient-descent")
     assert float(page.locator("#lab-learning_rate input").first.input_value()) == 0.5
     assert not page.locator("#lab-momentum").is_visible()
     assert "it has arrived" in page.locator("#lab-above").inner_text()

@@ -80,7 +80,12 @@ def works(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", HOMES)
+QUICK = ("no home", "a home that may not be written to", "the locale C")
+
+
+@pytest.mark.parametrize(
+    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.long) for each in HOMES]
+)
 def test_the_page_starts_in_any_home_or_says_why(name: str, tmp_path: Path) -> None:
     place = PLACES[list(HOMES).index(name) % len(PLACES)]
     process, port = started(tmp_path / place, HOMES[name](tmp_path))

@@ -22,7 +22,12 @@ LONGEST = 80
 
 def bill() -> dict[str, Any]:
     """The whole document."""
-    found = {normal(each.metadata["Name"]): each for each in metadata.distributions() if each.metadata["Name"]}
+    found: dict[str, metadata.Distribution] = {}
+    for (
+        each
+    ) in metadata.distributions():  # in the order of sys.path: what another package brings along for itself comes later
+        if each.metadata["Name"] and "_vendor" not in str(each.locate_file("")):
+            found.setdefault(normal(each.metadata["Name"]), each)
     components = [component(found[name]) for name in sorted(found) if name != NAME]
     words = "\n".join(str(each) for each in components)
     return {
