@@ -20,13 +20,21 @@ from workbench.core.workspace import Workspace
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+LONGEST = {f"test_{name}.py" for name in ("trip", "learn", "engine_crash", "engine_compute", "engine_resume", "cli")}
+"""Files that take minutes."""
 SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """What takes long begins first, and what comes in small pieces fills the end: no process is left alone with a long file."""
+    items.sort(
+        key=lambda item: (
+            item.path.name == SINGLY,
+            item.path.name not in LONGEST,
+            item.get_closest_marker("browser") is None,
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -43,11 +51,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def held_together(nodeid: str) -> str:
-    """Tests with the same name of this kind run one after another in one process: a file, or the whole folder of the browser."""
+    """Tests with the same name of this kind run one after another in one process: a file."""
     path = nodeid.partition("::")[0]
-    if Path(path).name == SINGLY:
-        return nodeid
-    return path.rpartition("/")[0] if "/browser/" in f"/{path}" else path
+    return nodeid if Path(path).name == SINGLY else path
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,6 +1,6 @@
 """The faults a run must survive: the named tests are run, and one table says what was promised and what was measured.
 
-python launch.py bench faults [F5 F8 …] [--long] [--json]: all rows, or some; with the long set, too.
+python launch.py bench faults [F5 F8 …] [--long] [--alone] [--json]: all rows, or some; with the long set, too; in one process, where times are to be those of a quiet machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 
-def measured(tests: list[str], long: bool) -> tuple[bool, list[Any]]:
+def measured(tests: list[str], long: bool, alone: bool) -> tuple[bool, list[Any]]:
     """Run them; whether all passed, and every figure they told."""
     from faults import FILE, Figure
 
@@ -26,8 +26,13 @@ def measured(tests: list[str], long: bool) -> tuple[bool, list[Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "figures.jsonl"
         path.touch()
+        shares = (
+            []
+            if alone
+            else ["-n", str(min(2 * (os.cpu_count() or 1), 4)), "--dist", "loadscope", "--no-loadscope-reorder"]
+        )
         marks = [] if long else ["-m", "not long"]
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *marks, *(f"tests/{test}" for test in tests)]  # fmt: skip
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *shares, *marks, *(f"tests/{test}" for test in tests)]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, FILE: str(path)}, stdout=sys.stderr, check=False)
         return done.returncode == 0, [Figure(**json.loads(line)) for line in path.read_text().splitlines()]
 
@@ -48,7 +53,7 @@ def main() -> None:
     asked, long = [word for word in sys.argv[1:] if not word.startswith("-")], "--long" in sys.argv
     rows = [fault for fault in FAULTS if not asked or fault.id in asked]
     tests = list(dict.fromkeys(test for row in rows for test in row.tests if long or not is_long(test)))
-    passed, told = measured(tests, long)
+    passed, told = measured(tests, long, "--alone" in sys.argv)
     figures = worst(told)
     if "--json" not in sys.argv:
         print(shown(rows, figures))

@@ -1,4 +1,4 @@
-"""A real Chromium against a real page: one workbench process and one browser for the whole folder."""
+"""A real Chromium against a real page: one workbench process for all files that run here, one browser for each."""
 
 from __future__ import annotations
 
@@ -111,8 +111,9 @@ def workbench_at() -> type[Workbench]:
     return Workbench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """Ended with its file: the driver keeps an event loop running in this thread, which would forbid the next tests theirs."""
     from playwright.sync_api import sync_playwright
 
     path = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import faults
 import pytest
 from faults import note
 from fewrows import kinds, wait
@@ -169,7 +170,9 @@ def test_a_damaged_log_is_read_as_far_as_it_goes(workspace: Workspace, recipe: M
     run = create(workspace, recipe())
     good = [json.dumps({"kind": "step", "time": n, "step": n, "loss": 1.0}).encode() + b"\n" for n in range(1, 4)]
     run.events_path.write_bytes(good[0] + damage + b"\n" + good[1] + good[2] + good[2][:7])
-    assert [step["step"] for step in Feed().view(run).steps] == [1, 2, 3]
+    seen = [step["step"] for step in Feed().view(run).steps]
+    faults.note("F9", "steps lost to damage in the log", 3 - len(set(seen) & {1, 2, 3}), most=0)
+    assert seen == [1, 2, 3]
 
 
 def test_an_orphan_of_its_launcher_claims_nobody_and_the_first_process_is_never_killed(workspace: Workspace, recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

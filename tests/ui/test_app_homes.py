@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import faults
@@ -80,15 +81,42 @@ def works(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
+def home(name: str, root: Path) -> tuple[Path, dict[str, str]]:
+    return root / PLACES[list(HOMES).index(name) % len(PLACES)], HOMES[name](root)
+
+
 QUICK = ("no home", "a home that may not be written to", "the locale C")
 
 
-@pytest.mark.parametrize(
-    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.long) for each in HOMES]
-)
+@pytest.mark.parametrize("name", QUICK)
 def test_the_page_starts_in_any_home_or_says_why(name: str, tmp_path: Path) -> None:
-    place = PLACES[list(HOMES).index(name) % len(PLACES)]
-    process, port = started(tmp_path / place, HOMES[name](tmp_path))
+    starts_or_says_why(*home(name, tmp_path))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [each for each in HOMES if each not in QUICK])
+def test_the_page_starts_in_odder_homes_or_says_why(name: str, tmp_path: Path) -> None:
+    starts_or_says_why(*home(name, tmp_path))
+
+
+@pytest.mark.long
+def test_the_page_starts_where_the_temporary_folder_is_full(tmp_path: Path) -> None:
+    place = tmp_path / "full"
+    place.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        with suppress(OSError), (place / "ballast").open("wb", buffering=0) as stream:
+            while stream.write(bytes(4096)):
+                pass
+        starts_or_says_why(tmp_path / "w", {"TMPDIR": str(place)})
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False)
+
+
+def starts_or_says_why(workspace: Path, extra: dict[str, str]) -> None:
+    process, port = started(workspace, extra)
     good = works(process, port)
     said = ended(process)
     assert "Traceback" not in said, said

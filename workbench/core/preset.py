@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench import PRESETS
+from workbench.core import yamls
 from workbench.core.errors import UserError, shorten
 from workbench.core.recipe import Recipe, read
 from workbench.core.text import Text
@@ -26,10 +25,10 @@ class Preset:
         """The name used on the command line."""
         return self.path.stem
 
-    @cached_property
+    @property
     def about(self) -> dict[str, Any]:
         """title {en, zh}, text {en, zh}, sample (shown on the first page), order."""
-        return dict(yaml.safe_load(self.path.read_text(encoding="utf-8")).get("about", {}))
+        return _about(self.path, self.path.stat().st_mtime_ns)
 
     @property
     def label(self) -> Text:
@@ -45,6 +44,11 @@ class Preset:
     def recipe(self) -> Recipe:
         """The checked recipe."""
         return read(self.path)
+
+
+@cache
+def _about(path: Path, changed: int) -> dict[str, Any]:
+    return dict(yamls.read(path).get("about", {}))
 
 
 def all_presets() -> list[Preset]:

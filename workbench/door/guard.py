@@ -5,6 +5,7 @@ Gradio's own `auth` leaves some raw routes open, never slows a guesser down and 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from urllib.parse import quote, urlsplit
 
 from starlette.requests import ClientDisconnect, cookie_parser
 
-from workbench.door import roles
+from workbench.door import peer, roles
 from workbench.door.limits import BODY, FILE, PATIENCE, Counted, Message, Quota, Receive
+from workbench.door.peer import Caller
 from workbench.door.roles import AT_HOME, LOOPBACK, UNKNOWN, Roles, Rule, host_name
 
 Scope = MutableMapping[str, Any]
@@ -39,14 +41,14 @@ HEADERS = {
 }
 ROLE = "workbench.role"
 """Where in a request's scope it is written what roles who asks has."""
-Client = tuple[str, int]
-Who = Callable[[Client, Headers, dict[str, str]], Roles]
-"""Roles by address, headers and cookies."""
+Address = tuple[str, int]
+Who = Callable[[Caller, Headers, dict[str, str]], Roles]
+"""Roles by connection, headers and cookies."""
 
 
-def anybody(client: Client, headers: Headers, cookies: dict[str, str]) -> Roles:
+def anybody(caller: Caller, headers: Headers, cookies: dict[str, str]) -> Roles:
     """Without accounts: the owner, if it is a program of this very machine."""
-    return AT_HOME if roles.is_local(client, headers) else UNKNOWN
+    return AT_HOME if roles.is_local(caller, headers) else UNKNOWN
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Guard:
     quota: Quota | None = None
     headers: Headers = field(default_factory=lambda: HEADERS)
     patience: float = PATIENCE
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,6 +82,7 @@ class Guard:
         scope.update(path=self.prefix + path, root_path=self.prefix)
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         send = with_headers(send, self.headers)
+        await self._look(caller(scope))
         refusal = self._refusal(scope, path, headers)
         if refusal:
             await answer(send, *refusal)
@@ -88,6 +92,13 @@ class Guard:
     def _path(self, path: str) -> str:
         return path.removeprefix(self.prefix) or "/" if path == self.prefix or path.startswith(self.prefix + "/") else path  # fmt: skip
 
+    async def _look(self, who: Caller) -> None:
+        """Have the table of connections at hand, where it will be asked for; everybody else is served meanwhile."""
+        if who.host in LOOPBACK and not peer.CONNECTIONS.knows(who):
+            async with self.looking:
+                if not peer.CONNECTIONS.knows(who):
+                    await asyncio.to_thread(peer.CONNECTIONS.read, who)
+
     def _refusal(self, scope: Scope, path: str, headers: Headers) -> Refusal | None:
         host = headers.get("host", "")
         if not self._is_ours(host_name(host)):
@@ -95,7 +106,7 @@ class Guard:
         origin = headers.get("origin")
         if origin and not self._same(origin, host):
             return 403, "Requests from another site are refused. 拒绝来自其他网站的请求。", {}
-        scope[ROLE] = held = self.who(tuple(scope.get("client") or ("", 0)), headers, cookies(headers))
+        scope[ROLE] = held = self.who(caller(scope), headers, cookies(headers))
         return self._by_role(held, scope["method"], path)
 
     def _is_ours(self, name: str) -> bool:
@@ -190,6 +201,12 @@ class _Told:
             await answer(self.send, status, text, {"connection": "close"})
 
 
+def caller(scope: Scope) -> Caller:
+    """The connection a request came by."""
+    host, port = scope.get("client") or ("", 0)
+    return Caller(host, port, (scope.get("server") or ("", 0))[1] or 0)
+
+
 def is_number(name: str) -> bool:
     """Whether a host is written as an address."""
     try:
@@ -209,7 +226,7 @@ def cookies(headers: Headers) -> dict[str, str]:
     return cookie_parser(headers.get("cookie", ""))
 
 
-def address_of(client: Client, headers: Headers) -> str:
+def address_of(client: Address, headers: Headers) -> str:
     """Who asks, for counting: where a proxy on this machine passes on, the last address it names."""
     told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return told if told and client[0] in LOOPBACK else client[0]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from workbench.core.text import Text
 from workbench.door.accounts import Tries
-from workbench.door.guard import Client, Headers
+from workbench.door.guard import Headers
+from workbench.door.peer import Caller
 from workbench.door.link import Link
 from workbench.door.roles import UNKNOWN, Roles
 
@@ -84,7 +85,7 @@ class Guests:
         self._known[_key(cookie)] = Guest(self.now(), address)
         return cookie
 
-    def who(self, client: Client, headers: Headers, cookies: dict[str, str]) -> Roles:
+    def who(self, caller: Caller, headers: Headers, cookies: dict[str, str]) -> Roles:
         """The roles behind a request's cookie; none once the link is over."""
         return self.link.roles if self.of(cookies.get(self.cookie, "")) and not self.over() else UNKNOWN
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from workbench.door import peer
+from workbench.door.peer import Caller
 
 
 class Role(str, Enum):
@@ -91,13 +92,13 @@ PASSED_ON = re.compile(
 """Headers of which a proxy leaves at least one."""
 
 
-def is_local(client: tuple[str, int], headers: Mapping[str, str]) -> bool:
+def is_local(caller: Caller, headers: Mapping[str, str]) -> bool:
     """Whether a request was made at this machine, by its owner: from loopback and to a name of loopback, passed on by nobody that says so,
     and, where the system tells it, by a program of the same user (a proxy of another user is another)."""
     host = headers.get("host", "")
-    if client[0] not in LOOPBACK or host_name(host) not in LOOPBACK or any(map(PASSED_ON.fullmatch, headers)):
+    if caller.host not in LOOPBACK or host_name(host) not in LOOPBACK or any(map(PASSED_ON.fullmatch, headers)):
         return False
-    return peer.is_ours(client[1])
+    return peer.is_ours(caller)
 
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

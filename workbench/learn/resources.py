@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
 from workbench import ASSETS
+from workbench.core import yamls
 from workbench.core.knob import Section, knob
 from workbench.core.lab import LABS, STOPS, Break, Choice, Guess, Lab, Real, Trace
 from workbench.core.picture import Picture, bars, links, told
@@ -46,7 +45,7 @@ class Settings(Section):
 @cache
 def shelf() -> list[dict[str, Any]]:
     """Every entry of the file."""
-    return list(yaml.safe_load((ASSETS / "resources.yaml").read_text(encoding="utf-8")))
+    return list(yamls.read(ASSETS / "resources.yaml"))
 
 
 def found(stop: str = ALL, sort: str = ALL, language: str = ALL) -> list[dict[str, Any]]:

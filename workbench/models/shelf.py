@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workbench import ASSETS
+from workbench.core import yamls
 from workbench.core.errors import UserError
 from workbench.core.family import family
 from workbench.core.files import read_json
@@ -55,7 +54,7 @@ class Entry:
 
 def catalogue() -> list[Entry]:
     """The curated list, starters first."""
-    rows = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    rows = yamls.read(CATALOGUE)
     return [Entry(**{**row, "languages": tuple(row["languages"]), "note": Text(**row["note"])}) for row in rows]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
 from workbench import ASSETS
+from workbench.core import yamls
 from workbench.core.text import Lang
 from workbench.ui.notices import esc, tag
 from workbench.ui.words import Words
@@ -28,7 +27,7 @@ EVERYDAY = ("run", "model", "step", "queue")
 @cache
 def glossary() -> dict[str, dict[str, Any]]:
     """Term → its Chinese word and what it means in both languages."""
-    return dict(yaml.safe_load((ASSETS / "locales" / "glossary.yaml").read_text(encoding="utf-8")))
+    return dict(yamls.read(ASSETS / "locales" / "glossary.yaml"))
 
 
 def told(lang: Lang) -> dict[str, Any]:

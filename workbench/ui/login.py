@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workbench.core.text import Lang
 from workbench.door.accounts import LASTS, Accounts, Sessions, Tries
-from workbench.door.guard import Client, Headers, address_of, is_secure
+from workbench.door.guard import Headers, address_of, is_secure
+from workbench.door.peer import Caller
 from workbench.door.roles import AT_HOME, OWNERS, UNKNOWN, Roles, is_local
 from workbench.ui.notices import esc
 from workbench.ui.words import Words
@@ -36,12 +37,12 @@ class Keeper:
     tries: Tries = field(default_factory=Tries)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    def who(self, client: Client, headers: Headers, cookies: dict[str, str]) -> Roles:
+    def who(self, caller: Caller, headers: Headers, cookies: dict[str, str]) -> Roles:
         """The roles behind a request's cookie; none where the account is gone or has another password now."""
         session = self.sessions.of(cookies.get(self.cookie, ""))
         if session is None or session.mark != self.accounts.mark(session.name):
             return UNKNOWN
-        return AT_HOME if is_local(client, headers) else OWNERS
+        return AT_HOME if is_local(caller, headers) else OWNERS
 
 
 def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Request], Lang]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-import yaml
-
 from workbench import ASSETS
+from workbench.core import yamls
 from workbench.core.plural import agreed
 from workbench.core.text import Lang, Text
 
@@ -14,7 +13,7 @@ from workbench.core.text import Lang, Text
 @cache
 def catalogue() -> dict[str, Text]:
     """All entries: key → Text."""
-    raw = yaml.safe_load((ASSETS / "locales" / "ui.yaml").read_text(encoding="utf-8"))
+    raw = yamls.read(ASSETS / "locales" / "ui.yaml")
     return {key: Text(entry["en"], entry["zh"]) for key, entry in raw.items()}
 
 

@@ -10,9 +10,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import yaml
-
 from workbench import ASSETS
+from workbench.core import yamls
 from workbench.core.errors import UserError
 from workbench.core.knob import knob
 from workbench.core.text import Text
@@ -190,7 +189,7 @@ def ready(listed: str, part: str) -> list[str]:
     """The entries of a part of a ready-made list, in every language."""
     if listed == "none":
         return []
-    found = yaml.safe_load((ASSETS / "words" / f"{listed}.yaml").read_text(encoding="utf-8")).get(part) or {}
+    found = yamls.read(ASSETS / "words" / f"{listed}.yaml").get(part) or {}
     return [word for words in found.values() for word in words]
 
 
