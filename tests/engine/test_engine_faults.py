@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import faults
+import psutil
 import pytest
 from faults import note
 from fewrows import kinds, wait

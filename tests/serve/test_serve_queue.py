@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import faults
 import httpx
 import psutil
-import faults
 import pytest
 from served import engine_for, made_run
 from tinymodels import tiny_llama

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from workbench.core.text import Text
 from workbench.door.accounts import Tries
 from workbench.door.guard import Headers
-from workbench.door.peer import Caller
 from workbench.door.link import Link
+from workbench.door.peer import Caller
 from workbench.door.roles import UNKNOWN, Roles
 
 COOKIE = "workbench-guest"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -53,13 +53,13 @@ class Gated(gr.Blocks):
 def served(block: Any) -> Iterator[tuple[str, Any]]:
     """What of a component can be called by name from outside."""
     of_its_own = [name for name, found in vars(block).items() if getattr(found, "_is_server_fn", False)]
-    kind: Hashable = type(block)  # as the cache wants it
+    kind: Any = type(block)
     for name in {*of_its_own, *_served_by_all(kind)}:
         yield name, getattr(block, name)
 
 
 @functools.cache
-def _served_by_all(kind: Hashable) -> tuple[str, ...]:
+def _served_by_all(kind: type) -> tuple[str, ...]:
     names = (name for name in dir(kind) if not name.startswith("__"))
     return tuple(name for name in names if getattr(inspect.getattr_static(kind, name, None), "_is_server_fn", False))
 
