@@ -25,8 +25,8 @@ ENGINE = {
     name: f"engine/test_engine_{name}.py"
     for name in ("crash", "durable", "queue", "resume", "runs", "faults", "folders", "clock", "memory", "finite", "writes", "full", "releases")
 }  # fmt: skip
-EVENTS, FEED, PAGE, VIEWS, DRIVEN = (
-    "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "ui/test_app_faults.py", "browser/test_run_views.py", "browser/test_runs.py",
+EVENTS, FEED, PAGE, VIEWS = (
+    "core/test_events_and_runs.py", "ui/test_feed_and_notices.py", "ui/test_app_faults.py", "browser/test_run_views.py",
 )  # fmt: skip
 
 CARRIERS, CONSENT, SECRETS = (f"carriers/test_{name}.py" for name in ("carriers", "consent", "secrets"))
@@ -113,7 +113,7 @@ FAULTS: tuple[Fault, ...] = (
         "F1", Text("A worker is killed (kill -9) at any phase, at any instant", "训练进程在任意阶段、任意时刻被强制结束"),
         Text("Seen within 5 s, no torn checkpoint offered, the same weights and losses as an unbroken run", "5 秒内识别；不提供损坏的检查点；权重和损失与未中断时完全一致"),
         named("crash", "killed_at_every_phase_in_turn_a_run_ends_as_if_it_never_was", "a_worker_killed_before_its_first_word_is_lost_and_can_go_on", "killed_at_one_phase_a_run_ends_as_if_it_never_was", "killed_at_random_instants_a_run_ends_as_if_it_never_was")
-        + named("resume", "a_run_goes_on_bit_by_bit", "every_method_goes_on_bit_by_bit", "a_checkpoint_that_is_damaged_or_foreign_is_never_used"),
+        + named("resume", "a_run_goes_on_bit_by_bit", "a_checkpoint_that_is_damaged_or_foreign_is_never_used"),
         "real workers; a wrapped function kills its process at a named call; outcome compared byte by byte",
     ),
     Fault(
@@ -138,7 +138,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "F5", Text("A stop at every phase", "在每个阶段按下停止"),
         Text("Acknowledged within 300 ms, saved and gone within 10 s, no process left", "300 毫秒内确认；10 秒内保存并退出；不留进程"),
-        named("faults", "a_stop_is_granted_in_every_phase_and_leaves_no_process") + named("durable", "pause_continue_cancel_and_go_on") + named("runs", "a_stop_saves_and_ends_and_the_next_in_the_queue_starts"),
+        named("faults", "a_stop_is_granted_in_every_phase_and_leaves_no_process") + named("runs", "a_stop_saves_and_ends_and_the_next_in_the_queue_starts"),
         "at the server; every process of the machine is looked at for the run’s folder",
     ),
     Fault(
@@ -208,7 +208,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "F22", Text("Reload, back, ten tabs, a network that goes away", "刷新、后退、十个标签页、断网"),
         Text("The same view within 2 s", "2 秒内恢复同样的画面"),
-        named(VIEWS, "a_view_comes_back_as_it_was", "ten_tabs_show_the_same") + named(DRIVEN, "a_run_is_paused_cancelled_and_taken_up_again"),
+        named(VIEWS, "a_view_comes_back_as_it_was", "ten_tabs_show_the_same"),
         "a real Chromium; seconds until the Runs page says it again",
     ),
     Fault(

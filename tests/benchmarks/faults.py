@@ -29,7 +29,7 @@ def measured(tests: list[str], long: bool, alone: bool) -> tuple[bool, list[Any]
         shares = (
             []
             if alone
-            else ["-n", str(min(2 * (os.cpu_count() or 1), 4)), "--dist", "loadscope", "--no-loadscope-reorder"]
+            else ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadscope", "--no-loadscope-reorder"]
         )
         marks = [] if long else ["-m", "not long"]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *shares, *marks, *(f"tests/{test}" for test in tests)]  # fmt: skip
