@@ -222,8 +222,9 @@ def test_a_gigabyte_is_taken_in_without_being_held(page: Page) -> None:
 
 
 def _talk(base: str, url: str, number: int, told: dict[int, dict[str, Any]]) -> None:
-    with httpx.Client(base_url=base, follow_redirects=True, timeout=300, trust_env=False) as guest:
-        guest.get(url)
+    house = httpx.HTTPTransport(local_address=f"127.0.0.{1 + number // 50}")  # one address is a class, not a hundred
+    with httpx.Client(base_url=base, follow_redirects=True, timeout=300, trust_env=False, transport=house) as guest:
+        assert guest.get(url).status_code == 200
         begin, first, text, status = time.monotonic(), 0.0, "", 0
         with guest.stream(
             "POST", "/chat", json={"messages": [{"role": "user", "content": question(number)}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
-from workbench.door import guests as guestbook
 from workbench.door import link as links
+from workbench.door import register
 from workbench.door.guests import CROWD, Guests, Refused
 from workbench.door.link import Limits, Terms
 from workbench.door.roles import GUESTS, UNKNOWN, VIEWERS
@@ -104,18 +105,107 @@ def ask(guests: Guests, guest: Any) -> None:
         pass
 
 
-def test_many_cookies_of_one_person_are_one_crowd_and_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guestbook, "KNOWN", 50)
-    guests = Guests(link(limits=Limits(per_minute=3, guests=1000)), now=lambda: 0.0)
-    first = guests.of(guests.enter("token", "a"))
-    for _ in range(CROWD * 3):
-        guest = guests.of(guests.enter("token", "a"))
-        assert guest
+CLASS = 40
+LIMIT = Limits(per_minute=12, guests=200)
+
+
+def crowd(limits: Limits = LIMIT) -> tuple[Guests, list[float]]:
+    clock = [1000.0]
+    return Guests(link(limits=limits), now=lambda: clock[0]), clock
+
+
+def placed(guests: Guests, clock: list[float], address: str, many: int) -> list[str]:
+    """Cookies of those of `many` who came from one address, patiently, and were answered once."""
+    cookies, held = [], []
+    for _ in range(many):
+        with suppress(Refused):
+            cookies.append(guests.enter("token", address))
+            ask(guests, guests.of(cookies[-1]))
+            held.append(cookies[-1])
+        clock[0] += 1.1
+    return held
+
+
+def test_a_class_behind_one_router_finds_its_places() -> None:
+    guests, _ = crowd()
+    pupils = [guests.of(guests.enter("token", "5.5.5.5")) for _ in range(CLASS)]
+    for pupil in pupils:
+        ask(guests, pupil)
+    assert guests.asked == CLASS
+
+
+def test_one_address_cannot_take_every_place() -> None:
+    guests, clock = crowd()
+    mine = placed(guests, clock, "6.6.6.6", 200)
+    for _ in range(12):
+        other = guests.enter("token", "7.7.7.7")
+        ask(guests, guests.of(other))
+        clock[0] += 300
+        for cookie in mine:  # whoever only looks keeps nothing
+            guests.of(cookie)
+
+
+def test_where_all_is_full_the_address_with_most_gives_way_and_nobody_who_is_active() -> None:
+    guests, clock = crowd(Limits(per_minute=12, guests=60))
+    mine = placed(guests, clock, "6.6.6.6", 60)
+    first = guests.of(guests.enter("token", "7.7.7.7"))
+    for cookie in mine:
+        ask(guests, guests.of(cookie))
+    with pytest.raises(Refused, match="places are taken"):
+        ask(guests, first)
+    clock[0] += 121
+    ask(guests, guests.of(mine[0]))
+    ask(guests, first)
+    assert guests.of(mine[0]).placed, "who is active keeps it"  # type: ignore[union-attr]
+    assert sum(guests.of(each).placed for each in mine) == 59  # type: ignore[union-attr]
+
+
+def test_an_address_of_ipv6_is_its_household() -> None:
+    guests, clock = crowd()
+    for number in range(200):
+        placed(guests, clock, f"2001:db8::{number:x}", 1)
+    assert sum(each.placed for each in guests._register.known.values()) < 100
+    ask(guests, guests.of(guests.enter("token", "2001:db8:0:1::1")))
+    assert register.network("::ffff:9.9.9.9") == "9.9.9.9"
+    assert register.network("what a proxy says") == "what a proxy says"
+
+
+def test_one_address_comes_in_at_a_rate_and_drives_out_only_its_own() -> None:
+    guests, clock = crowd()
+    honest, pupil = guests.enter("token", "7.7.7.7"), guests.enter("token", "6.6.6.6")
+    ask(guests, guests.of(pupil))
+    entered = 0
+    for _ in range(6000):
+        with suppress(Refused):
+            entered += bool(guests.enter("token", "6.6.6.6"))
+        clock[0] += 0.1
+    assert entered < 700, "sixty a minute"
+    assert guests.of(honest)
+    assert guests.of(pupil), "who has a place is remembered"
+    assert len(guests._register.known) < 400
+
+
+def test_however_many_addresses_come_who_has_a_place_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "KNOWN", 50)
+    guests, clock = crowd()
+    honest = placed(guests, clock, "7.7.7.7", 1)[0]
+    for number in range(500):
+        guests.enter("token", f"10.0.{number // 250}.{number % 250}")
+    assert guests.of(honest)
+    assert len(guests._register.known) <= 50
+    assert len(guests._register.houses) <= 50
+
+
+def test_many_cookies_of_one_person_are_one_crowd() -> None:
+    guests, clock = crowd(Limits(per_minute=3, guests=1000))
+    several = [guests.of(guests.enter("token", "a")) for _ in range(CROWD)]
+    for guest in several * 3:
         ask(guests, guest)
     with pytest.raises(Refused, match="your network"):
-        ask(guests, first)
+        ask(guests, guests.of(guests.enter("token", "a")))
     ask(guests, guests.of(guests.enter("token", "b")))
-    assert len(guests._known) <= 50
+    clock[0] += 60
+    ask(guests, several[0])
 
 
 def test_a_guest_asks_at_a_rate_and_one_question_at_a_time() -> None:

@@ -19,8 +19,9 @@ from workbench.core.text import Lang, Text
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
 from workbench.door.guard import HEADERS, Guard, address_of, is_secure
-from workbench.door.guests import Guest, Guests, Refused
+from workbench.door.guests import Guests, Refused
 from workbench.door.limits import PATIENCE
+from workbench.door.register import Guest
 from workbench.door.roles import GUEST_RULES
 from workbench.serve.hearing import Busy
 from workbench.ui.app import chosen_language
@@ -66,7 +67,7 @@ async def _unknown(request: Request, error: UserError) -> JSONResponse:
 
 def _front(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests) -> None:
     @app.get("/in/{token}")
-    def enter(token: str, request: Request) -> Response:
+    async def enter(token: str, request: Request) -> Response:  # in the one thread that keeps the book of guests
         if guests.over():
             raise Refused(403, Text("This link is over.", "此链接已失效。"))
         headers = {key.lower(): value for key, value in request.headers.items()}
