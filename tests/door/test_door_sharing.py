@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from served import made_run
 from tinymodels import tiny_llama
 
 from workbench.core.errors import UserError
+from workbench.core.files import read_json
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
@@ -229,6 +231,70 @@ def test_a_process_that_was_killed_is_not_taken_for_another(workspace: Workspace
     assert links.running(workspace, told["link"]) is None
     assert told["link"] not in [each.id for each in links.all_open(workspace)]
     process.stop(workspace, told["link"])
+
+
+def _server(workspace: Workspace, link_id: str) -> psutil.Process | None:
+    """The model server of a link."""
+    return client.process_of(read_json(links.folder(workspace, link_id) / "server" / "state.json"))
+
+
+def _gone(pid: int) -> bool:
+    """Whether a process ends within a while."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _asked(url: str) -> list[dict[str, Any]]:
+    with httpx.Client(follow_redirects=True, timeout=120, trust_env=False) as guest:
+        guest.get(url)
+        return heard(guest.post(url.partition("/in/")[0] + "/chat", json=ASK))
+
+
+def test_the_owner_and_every_link_have_a_server_of_their_own_that_ends_with_it(workspace: Workspace, run: Run, tmp_path: Path) -> None:  # fmt: skip
+    mine = client.ensure(workspace, made_run(workspace, tiny_llama(tmp_path / "other", hidden_size=32)))
+    back, killed = (process.share(workspace, run.id, Terms(hours=1)) for _ in range(2))
+    with ThreadPoolExecutor() as pool:
+        assert all(told[-1]["end"] for told in pool.map(_asked, [back["urls"][0], killed["urls"][0]]))
+    owners = client.process_of(read_json(client.state_path(workspace)))
+    assert owners
+    assert owners.pid == mine.pid, "guests asked, and the owner's goes on"
+    one, two = _server(workspace, back["link"]), _server(workspace, killed["link"])
+    assert one
+    assert two
+    assert len({mine.pid, one.pid, two.pid}) == 3
+    assert "hf_never_here" not in str(one.environ())
+    assert str(workspace.root) in one.cmdline(), "whose runs go first"
+    process.stop(workspace, back["link"])
+    assert _gone(one.pid), "taken back"
+    assert _server(workspace, killed["link"])
+    worker = links.running(workspace, killed["link"])
+    assert worker
+    worker.kill()
+    assert _gone(two.pid), "nobody is there to end it"
+    assert client.health(mine)
+    process.stop(workspace, killed["link"])
+
+
+def test_a_link_that_ends_while_its_model_is_loaded_leaves_no_server(workspace: Workspace, run: Run) -> None:
+    told = process.share(workspace, run.id, Terms(hours=1))
+    worker = links.running(workspace, told["link"])
+    assert worker
+    asking = threading.Thread(target=lambda: _quietly(lambda: _asked(told["urls"][0])))
+    asking.start()
+    started, until = list[int](), time.monotonic() + 60
+    while not started and time.monotonic() < until:
+        started = [each.pid for each in worker.children()]
+    process.stop(workspace, told["link"])
+    asking.join()
+    assert started
+    assert all(_gone(pid) for pid in [*started, worker.pid])
 
 
 def test_without_its_program_a_tunnel_is_refused_with_what_to_do(workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

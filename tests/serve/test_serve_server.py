@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +16,14 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from places import ROOT
 from served import made_run
 from tinymodels import tiny_bert, tiny_llama
 
 from workbench.core.errors import UserError
 from workbench.core.workspace import Workspace
 from workbench.serve import client, server
+from workbench.serve.slot import within
 
 pytestmark = pytest.mark.slow
 ASK = [{"role": "user", "content": "hi 你好"}]
@@ -205,6 +209,22 @@ def test_classification_and_another_target_replaces_the_first(world: World, tmp_
             assert sum(row.values()) == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match="classifies"):
         list(client.chat(found, "base", ASK))
+
+
+def test_a_slot_that_is_over_waits_for_no_model_and_touches_no_other(world: World, tmp_path: Path) -> None:
+    first = client.ensure(world.workspace, world.run)
+    with pytest.raises(UserError, match="could not be started"):
+        client.ensure(world.workspace, world.run, slot=within(tmp_path, lambda: True))
+    assert not (tmp_path / "server" / "state.json").exists()
+    assert client.ensure(world.workspace, world.run) == first
+
+
+def test_a_held_server_ends_when_nobody_holds_it_even_before_it_answers(world: World, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(world.workspace.root)]
+    command += ["--run", world.run.id, "--state", str(tmp_path / "state.json"), "--held"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, cwd=ROOT)
+    assert done.returncode != 0
+    assert not (tmp_path / "state.json").exists()
 
 
 def test_a_target_that_cannot_be_loaded_says_why(world: World) -> None:

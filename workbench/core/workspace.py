@@ -52,12 +52,19 @@ class Workspace:
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold an exclusive lock shared by every process that uses this workspace (page, command line, a second page)."""
-        with (self.root / f".{name}.lock").open("a") as stream:
-            _flock(stream.fileno(), True)
-            try:
-                yield
-            finally:
-                _flock(stream.fileno(), False)
+        with locked(self.root / f".{name}.lock"):
+            yield
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file exclusively, whoever else wants it."""
+    with path.open("a") as stream:
+        _flock(stream.fileno(), True)
+        try:
+            yield
+        finally:
+            _flock(stream.fileno(), False)
 
 
 def _flock(handle: int, take: bool) -> None:

@@ -22,8 +22,10 @@ from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.files import read_json
 from workbench.core.run import Run
-from workbench.core.workspace import Workspace
+from workbench.core.workspace import Workspace, locked
+from workbench.serve import slot as slots
 from workbench.serve.hearing import Told, refusal, told
+from workbench.serve.slot import Slot
 
 PATIENCE = 300.0
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -40,8 +42,8 @@ class Endpoint:
 
 
 def state_path(workspace: Workspace) -> Path:
-    """The state file of the workspace's one server."""
-    return workspace.root / "serve" / "state.json"
+    """The state file of the workspace's own server."""
+    return slots.own(workspace).state
 
 
 def target_name(target: Run | str) -> str:
@@ -54,22 +56,23 @@ def name_of(target: Run | str) -> str:
     return target.id if isinstance(target, Run) else "base"
 
 
-def ensure(workspace: Workspace, target: Run | str, idle: float = 20.0) -> Endpoint:
-    """A server that can answer as `target`: the one that runs, if it holds the same base, or a new one in place of it. Waits until it
-    can answer."""
-    wanted = target_name(target)
-    with workspace.lock("serve"):
-        state = read_json(state_path(workspace))
+def ensure(workspace: Workspace, target: Run | str, idle: float = 20.0, slot: Slot | None = None) -> Endpoint:
+    """A server that can answer as `target`: the one that runs in the slot (the workspace's own), if it holds the same base, or a new one
+    in place of it. Waits until it can answer."""
+    wanted, slot = target_name(target), slot or slots.own(workspace)
+    with locked(slot.lock):
+        state = read_json(slot.state)
         if isinstance(state, dict) and process_of(state) and _serves(state, wanted, target):
             return _endpoint(state)
-        _end(workspace)
-        return _await(workspace, _spawn(workspace, wanted, idle))
+        _end(slot)
+        return _await(slot, _spawn(workspace, slot, wanted, idle))
 
 
-def shutdown(workspace: Workspace) -> None:
-    """End the workspace's server, if there is one."""
-    with workspace.lock("serve"):
-        _end(workspace)
+def shutdown(workspace: Workspace, slot: Slot | None = None) -> None:
+    """End the server of the slot (the workspace's own), if there is one."""
+    slot = slot or slots.own(workspace)
+    with locked(slot.lock):
+        _end(slot)
 
 
 def process_of(state: Any) -> psutil.Process | None:
@@ -103,19 +106,21 @@ def _beside(target: Run | str, health: dict[str, Any]) -> bool:
     return isinstance(target, Run) and target.id in health["models"]
 
 
-def _end(workspace: Workspace) -> None:
-    process = process_of(read_json(state_path(workspace)))
+def _end(slot: Slot) -> None:
+    process = process_of(read_json(slot.state))
     if process is not None:
         _stop(process)
-    state_path(workspace).unlink(missing_ok=True)
+    slot.state.unlink(missing_ok=True)
     for pid in [pid for pid, child in _CHILDREN.items() if child.poll() is not None]:
-        del _CHILDREN[pid]
+        child = _CHILDREN.pop(pid)
+        if child.stdin:
+            child.stdin.close()
 
 
 def _stop(process: psutil.Process) -> None:
     """TERM to its group, then KILL."""
     for name, patience in (("SIGTERM", 4.0), ("SIGKILL", 4.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error, subprocess.TimeoutExpired):
             if hasattr(os, "killpg"):
                 os.killpg(process.pid, getattr(signal, name))
             else:
@@ -127,31 +132,31 @@ def _stop(process: psutil.Process) -> None:
             return
 
 
-def _spawn(workspace: Workspace, target: str, idle: float) -> subprocess.Popen[bytes]:
+def _spawn(workspace: Workspace, slot: Slot, target: str, idle: float) -> subprocess.Popen[bytes]:
     kind, _, name = target.partition(":")
-    folder = state_path(workspace).parent
-    folder.mkdir(exist_ok=True)
+    slot.folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "workbench.serve.server", "--workspace", str(workspace.root), f"--{kind}={name}"]
-    command += ["--state", str(state_path(workspace)), "--idle", str(idle), "--tell-key"]
+    command += ["--state", str(slot.state), "--idle", str(idle), "--tell-key", *(["--held"] if slot.held else [])]
     search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     # The key travels in the environment: a command line can be read by every user of the machine.
     environment = {**os.environ, "PYTHONPATH": search, "WORKBENCH_SERVE_KEY": secrets.token_urlsafe(24)}
-    with (folder / "server.log").open("ab") as log:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
-        )
+    held = (
+        subprocess.PIPE if slot.held else subprocess.DEVNULL
+    )  # the pipe closes when this process ends, even by a kill
+    with (slot.folder / "server.log").open("ab") as log:
+        child = subprocess.Popen(command, stdin=held, stdout=log, stderr=log, start_new_session=True, env=environment)
     _CHILDREN[child.pid] = child
     return child
 
 
-def _await(workspace: Workspace, child: subprocess.Popen[bytes]) -> Endpoint:
+def _await(slot: Slot, child: subprocess.Popen[bytes]) -> Endpoint:
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    while time.monotonic() < end and not slot.over():
         ended = child.poll() is not None
-        state = read_json(state_path(workspace))
+        state = read_json(slot.state)
         if isinstance(state, dict) and isinstance(state.get("error"), dict):
             child.wait()
-            state_path(workspace).unlink(missing_ok=True)
+            slot.state.unlink(missing_ok=True)
             raise UserError(str(state["error"].get("en", "")), str(state["error"].get("zh", "")))
         if isinstance(state, dict) and state.get("pid") == child.pid and "port" in state:
             return _endpoint(state)
@@ -161,8 +166,8 @@ def _await(workspace: Workspace, child: subprocess.Popen[bytes]) -> Endpoint:
     if child.poll() is None:
         _stop(psutil.Process(child.pid))
     raise UserError(
-        "The model could not be started for chat; serve/server.log in the workspace says why.",
-        "无法启动用于对话的模型；原因见工作区中的 serve/server.log。",
+        f"The model could not be started for chat; {slot.folder.name}/server.log in the workspace says why.",
+        f"无法启动用于对话的模型；原因见工作区中的 {slot.folder.name}/server.log。",
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +32,9 @@ from workbench.serve.holder import Holder, check_run
 from workbench.serve.roster import Roster, base_of, base_of_model
 from workbench.serve.service import LOOPBACK, Service
 
+GRACE = 6.0
+"""Seconds from being told to end until it is cut short."""
+
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
@@ -42,6 +48,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default=os.environ.get("WORKBENCH_SERVE_KEY", ""), help="or WORKBENCH_SERVE_KEY")
     parser.add_argument("--tell-key", action="store_true", help="into the state file: a key that was made up for it")
+    parser.add_argument("--held", action="store_true", help="end when the standard input does")
     parser.add_argument("--idle", type=float, default=20.0, help="minutes without a request before it ends; 0: never")
     parser.add_argument("--slots", type=int, default=16, help="answers at once")
     parser.add_argument("--queue", type=int, default=256, help="requests in hand at most; one more is told: busy")
@@ -93,9 +100,22 @@ async def _give_way(service: Service) -> None:
         await asyncio.sleep(precedence.EVERY)
 
 
+def _let_go(state: Path) -> None:
+    """End when whoever holds our standard input is no more; while a model is being loaded, too."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 1):
+            pass
+    state.unlink(missing_ok=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)
+
+
 def main(given: Sequence[str] | None = None) -> int:
     """Load, announce, answer. A refusal is written into the state file for whoever waits for it."""
     options = arguments(given)
+    if options.held:
+        threading.Thread(target=_let_go, args=(options.state,), daemon=True, name="held").start()
     me = psutil.Process()
     facts: dict[str, Any] = clock.identity(me)
     try:

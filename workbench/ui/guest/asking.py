@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -16,9 +16,10 @@ from workbench.core.task import TASKS
 from workbench.core.text import Text
 from workbench.core.workspace import Workspace
 from workbench.door.guests import Refused
-from workbench.door.link import Limits, Link
+from workbench.door.link import Limits, Link, folder
 from workbench.serve import client
 from workbench.serve.hearing import Busy, Told, told
+from workbench.serve.slot import Slot, within
 from workbench.serve.talk import CHAT
 from workbench.ui.talk import mode_of
 
@@ -28,10 +29,12 @@ Messages = list[dict[str, str]]
 
 
 class Model:
-    """The shared run behind its server. One request makes sure that it is there, however many wait for it."""
+    """The shared run behind the link's own server: the owner's chat and other links go on beside it. One request makes sure that it is
+    there, however many wait for it."""
 
-    def __init__(self, workspace: Workspace, link: Link) -> None:
+    def __init__(self, workspace: Workspace, link: Link, over: Callable[[], bool] = lambda: False) -> None:
         self.workspace, self.link = workspace, link
+        self.slot = slot_of(workspace, link, over)
         self.run: Run = find(workspace, link.run)
         self.mode = mode_of(self.run)
         self._lock = asyncio.Lock()
@@ -51,7 +54,8 @@ class Model:
         """Where it answers; it is started when it has gone. UserError says why it cannot be."""
         async with self._lock:
             if not self.ready or self._endpoint is None:
-                self._endpoint = (0.0, await asyncio.to_thread(client.ensure, self.workspace, self.run))
+                found = await asyncio.to_thread(client.ensure, self.workspace, self.run, slot=self.slot)
+                self._endpoint = (0.0, found)
             self._endpoint = (time.monotonic(), self._endpoint[1])
             return self._endpoint[1]
 
@@ -85,6 +89,11 @@ class Model:
         """The answer of a model that does not talk: words, and where it has them probabilities, marks or gaps."""
         endpoint = await self.endpoint()
         return await asyncio.to_thread(client.attempt, endpoint, client.name_of(self.run), fields)
+
+
+def slot_of(workspace: Workspace, link: Link, over: Callable[[], bool] = lambda: False) -> Slot:
+    """Where the server of a link is written down; it ends with the guests' process."""
+    return within(folder(workspace, link.id), over)
 
 
 def _piece(heard: Told) -> dict[str, Any]:

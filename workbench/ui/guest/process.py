@@ -9,19 +9,17 @@ import argparse
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import uvicorn
 
-from workbench import ROOT
 from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
@@ -30,6 +28,9 @@ from workbench.core.workspace import Workspace
 from workbench.door import link as links
 from workbench.door.guests import Guests
 from workbench.door.wire import CONNECTIONS, Patient, listen
+from workbench.serve import client
+from workbench.ui.guest.asking import slot_of
+from workbench.ui.guest.environment import for_guests
 from workbench.ui.guest.site import create
 from workbench.ui.guest.tunnel import open_tunnel, tunnel_process
 
@@ -57,7 +58,7 @@ def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, An
     folder = links.folder(workspace, link.id)
     command = [sys.executable, "-m", "workbench.ui.guest", "--workspace", str(workspace.root), "--link", link.id, "--port", str(port)]  # fmt: skip
     with (folder / "guest.log").open("ab") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment())  # fmt: skip
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=for_guests(os.environ))  # fmt: skip
     _CHILDREN[child.pid] = child
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -72,15 +73,6 @@ def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, An
         time.sleep(0.05)
     links.close(workspace, link.id)
     raise UserError("The guests' page could not be started; guest.log in the link's folder says why.", "无法启动访客页面；原因见该链接文件夹中的 guest.log。")  # fmt: skip
-
-
-SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY(_|$)|^AWS_|^WANDB_|^HF_HOME", re.IGNORECASE)
-"""Names of what a process that strangers talk to has no business with."""
-
-
-def _environment() -> dict[str, str]:
-    search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-    return {**{name: value for name, value in os.environ.items() if not SECRET.search(name)}, "PYTHONPATH": search}
 
 
 def stop(workspace: Workspace, link_id: str) -> None:
@@ -119,7 +111,15 @@ def main(given: Sequence[str] | None = None) -> int:
         write_json(path, {**facts, "error": {**error.text._asdict(), "field": error.field}})
         return 2
     config = uvicorn.Config(app, log_level="warning", ws="none", http=Patient, limit_concurrency=CONNECTIONS, proxy_headers=False, server_header=False, timeout_graceful_shutdown=0)  # fmt: skip
-    asyncio.run(_serve(uvicorn.Server(config), sock, _Watch(workspace, link, guests, facts)))
+    slot = slot_of(workspace, link)
+    asyncio.run(
+        _serve(
+            uvicorn.Server(config),
+            sock,
+            _Watch(workspace, link, guests, facts),
+            lambda: client.shutdown(workspace, slot),
+        )
+    )
     return 0
 
 
@@ -151,7 +151,7 @@ class _Watch:
                 self.told = now
 
 
-async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch) -> None:
+async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch, done: Callable[[], None]) -> None:
     async def look() -> None:
         try:
             while not watch.guests.over():
@@ -161,5 +161,10 @@ async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch) -> None:
             server.should_exit = server.force_exit = True
 
     looking = asyncio.create_task(look())
-    await server.serve(sockets=[sock])
-    looking.cancel()
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        looking.cancel()
+        watch.guests.over = lambda: True  # who waits for the model gives up
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(done)

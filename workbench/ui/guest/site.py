@@ -94,7 +94,7 @@ def _file(path: Path) -> Callable[[], FileResponse]:
 
 
 def _talk(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests) -> None:
-    model = asking.Model(workspace, link)
+    model = asking.Model(workspace, link, lambda: guests.over())
 
     @app.get("/about")
     def about(request: Request) -> dict[str, Any]:
