@@ -37,24 +37,24 @@ def build(page: Page, run: Any) -> None:
     listed = [open_now, back, everything]
 
     @only_here
-    def shared(run_id: str | None, runs: bool, until: float, where: str) -> list[Any]:
-        return [_shared(page, run_id, runs, until, where), *_listed(page)]
+    def shared(run_id: str | None, runs: bool, until: float, where: str, chosen: str | None) -> list[Any]:
+        return [_shared(page, run_id, runs, until, where), *_listed(page, chosen)]
 
     @only_here
     def stopped(chosen: str | None) -> list[Any]:
-        return [_stopped(page, chosen), *_listed(page)]
+        return [_stopped(page, chosen), *_listed(page, chosen)]
 
     @only_here
     def all_stopped() -> list[Any]:
         for each in links.all_open(page.workspace):
             process.stop(page.workspace, each.id)
-        return [fine(words("share_stopped")), *_listed(page)]
+        return [fine(words("share_stopped")), *_listed(page, None)]
 
-    go.click(shared, [run, what, hours, place], [said, *listed])
+    go.click(shared, [run, what, hours, place, open_now], [said, *listed])
     back.click(stopped, [open_now], [said, *listed], queue=False)
     everything.click(all_stopped, None, [said, *listed], queue=False)
-    page.loads.append((lambda: _listed(page), [], listed))
-    page.aside.change(lambda: _listed(page), [], listed, queue=False, show_progress="hidden")
+    page.loads.append((lambda chosen: _listed(page, chosen), [open_now], listed))
+    page.aside.change(lambda chosen: _listed(page, chosen), [open_now], listed, queue=False, show_progress="hidden")
 
 
 def _places() -> tuple[str, ...]:
@@ -83,18 +83,23 @@ def _copy(words: Words, text: str) -> str:
 
 def _stopped(page: Page, chosen: str | None) -> str:
     try:
-        process.stop(page.workspace, links.load(page.workspace, chosen or "").id)
+        if not chosen:
+            raise UserError("Choose a link first.", "请先选择一个链接。", field="link")
+        process.stop(page.workspace, links.load(page.workspace, chosen).id)
     except UserError as error:
         return problem(error, page.words.lang)
     return fine(page.words("share_stopped"))
 
 
-def _listed(page: Page) -> list[Any]:
+def _listed(page: Page, chosen: str | None) -> list[Any]:
+    """The open links, the two buttons. What is chosen and still open stays untouched (an answer may come after a newer choice); with
+    several, nothing is chosen for the owner."""
     found = links.all_open(page.workspace)
-    choices = [(_line(page, each), each.id) for each in found]
-    value = found[0].id if len(found) == 1 else None
-    shown = bool(found)
-    return [gr.update(choices=choices, value=value, visible=shown), gr.update(visible=shown), gr.update(visible=len(found) > 1)]  # fmt: skip
+    ids = [each.id for each in found]
+    told: dict[str, Any] = {"choices": [(_line(page, each), each.id) for each in found], "visible": bool(found)}
+    if len(ids) < 2 or (chosen and chosen not in ids):
+        told["value"] = ids[0] if len(ids) == 1 else None
+    return [gr.update(**told), gr.update(visible=bool(found)), gr.update(visible=len(found) > 1)]
 
 
 def _line(page: Page, link: links.Link) -> str:
