@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -35,11 +36,31 @@ def shared(page: Any, run: Run) -> str:
     page.locator("ul[role=listbox] li", has_text=run.id).click()
     page.click("#share > button")
     page.locator("#share-what label", has_text="Chat, and look at runs").click()
+    page.locator("#share-about", has_text="Plain http is not encrypted").wait_for()
     page.locator("#share-place label", has_text="This machine").click()
+    refused(page, "/a b", "9000", "A path for a proxy looks like")
+    refused(page, "/try", "80", "from 1024 to 65535")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(page, "/try", port, f"Port {port} on 127.0.0.1 cannot be used")
     page.click("#share-go")
     address = page.locator("#share-said .address code")
-    address.wait_for()
-    return str(address.inner_text())
+    address.first.wait_for()
+    mine, theirs = address.all_inner_texts()
+    assert mine.startswith(f"http://127.0.0.1:{port}/try/in/")
+    assert theirs == "https://YOUR-NAME/try/in/" + mine.rpartition("/")[2]
+    assert f"proxy_pass http://127.0.0.1:{port}/;" in str(page.locator("#share-said pre").text_content())
+    assert page.locator("#share-wrong").inner_text() == ""
+    return str(mine)
+
+
+def refused(page: Any, path: str, port: str, said: str) -> None:
+    page.fill("#share-path textarea, #share-path input", path)
+    page.fill("#share-port input", port)
+    page.click("#share-go")
+    page.locator("#share-wrong .note.bad", has_text=said).wait_for()
 
 
 def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], workbench: Any, run: Run, chromium: Any, picture: Any) -> None:  # fmt: skip
