@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -29,6 +30,21 @@ def test_a_row_names_tests_that_exist_and_is_shown_in_the_quick_set(fault: fault
     missing = [test for test in fault.tests if test.partition("::")[2] not in faults.tests_of(test.partition("::")[0])]
     assert missing == []
     assert not all(faults.is_long(test) for test in fault.tests)
+
+
+def constants(text: str) -> list[str]:
+    """Calls of `note` whose figure was there before anything was measured: a number, a text, or a CONSTANT."""
+    calls = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Call) and ast.unparse(each.func) in ("note", "faults.note")]  # fmt: skip
+    figures = [(ast.unparse(each), each.args[2]) for each in calls if len(each.args) > 2]
+    return [call for call, figure in figures if isinstance(figure, ast.Constant) or (isinstance(figure, ast.Name) and figure.id.isupper())]  # fmt: skip
+
+
+def test_every_figure_is_measured() -> None:
+    assert (
+        len(constants('note("F1", "a", 0)\nfaults.note("F1", "b", TRIES, most=1)\nnote("F1", "c", len(X), "s", 0)'))
+        == 2
+    )
+    assert {path.name: found for path in faults.TESTS.rglob("*.py") if (found := constants(path.read_text("utf-8")))} == {}  # fmt: skip
 
 
 def test_the_worst_of_each_figure_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
+import psutil
 import pytest
 from fabricated import left
 from served import made_run
 from tinymodels import tiny_llama
 
+from workbench.core import clock
+from workbench.core.files import write_json
 from workbench.core.run import Run
 from workbench.door import link as links
+from workbench.door.link import Link
 from workbench.ui.guest import process
 
 
@@ -28,11 +36,31 @@ def shared(page: Any, run: Run) -> str:
     page.locator("ul[role=listbox] li", has_text=run.id).click()
     page.click("#share > button")
     page.locator("#share-what label", has_text="Chat, and look at runs").click()
+    page.locator("#share-about", has_text="Plain http is not encrypted").wait_for()
     page.locator("#share-place label", has_text="This machine").click()
+    refused(page, "/a b", "9000", "A path for a proxy looks like")
+    refused(page, "/try", "80", "from 1024 to 65535")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(page, "/try", port, f"Port {port} on 127.0.0.1 cannot be used")
     page.click("#share-go")
     address = page.locator("#share-said .address code")
-    address.wait_for()
-    return str(address.inner_text())
+    address.first.wait_for()
+    mine, theirs = address.all_inner_texts()
+    assert mine.startswith(f"http://127.0.0.1:{port}/try/in/")
+    assert theirs == "https://YOUR-NAME/try/in/" + mine.rpartition("/")[2]
+    assert f"proxy_pass http://127.0.0.1:{port}/;" in str(page.locator("#share-said pre").text_content())
+    assert page.locator("#share-wrong").inner_text() == ""
+    return str(mine)
+
+
+def refused(page: Any, path: str, port: str, said: str) -> None:
+    page.fill("#share-path textarea, #share-path input", path)
+    page.fill("#share-port input", port)
+    page.click("#share-go")
+    page.locator("#share-wrong .note.bad", has_text=said).wait_for()
 
 
 def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], workbench: Any, run: Run, chromium: Any, picture: Any) -> None:  # fmt: skip
@@ -68,3 +96,30 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     guest.locator(".state.bad").wait_for()
     assert problems == []
     guest.context.close()
+
+
+@pytest.fixture
+def two(workbench: Any) -> Iterator[list[str]]:
+    """Two open links whose guests this test counts."""
+    now, made = time.time(), ["2026-11-26-0001-aaaaaaaa", "2026-11-26-0002-bbbbbbbb"]
+    for each in made:
+        write_json(links.folder(workbench.workspace, each) / "link.json", asdict(Link(each, f"run-{each[-1]}", True, False, "0" * 64, now, now + 3600, "here")))  # fmt: skip
+    yield made
+    for each in made:
+        shutil.rmtree(links.folder(workbench.workspace, each))
+
+
+def test_a_guest_who_comes_does_not_take_the_choice_of_a_link_away(visit: Callable[..., Any], workbench: Any, two: list[str]) -> None:  # fmt: skip
+    page = visit("/en/#chat")
+    page.click("#share > button")
+    page.click("#share-stop")
+    page.locator("#share-said", has_text="Choose a link first").wait_for()
+    page.locator("#share-open label", has_text="run-a").click()
+    come = {**clock.identity(psutil.Process()), "guests": 3}
+    write_json(links.folder(workbench.workspace, two[1]) / "state.json", come)
+    page.locator("#share-open label", has_text="guests here now: 3").wait_for()
+    page.wait_for_timeout(500)
+    assert page.locator("#share-open label", has_text="run-a").locator("input").is_checked()
+    links.close(workbench.workspace, two[0])
+    page.locator("#share-open label", has_text="run-a").wait_for(state="detached")
+    page.locator("#share-open label", has_text="run-b").locator("input:checked").wait_for()

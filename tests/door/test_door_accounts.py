@@ -100,16 +100,18 @@ def test_a_removed_account_is_gone_at_once(accounts: Accounts) -> None:
 def test_five_wrong_tries_a_minute_and_no_more_by_a_clock_nobody_can_set() -> None:
     clock = [0.0]
     tries = Tries(lambda: clock[0])
-    for _ in range(TRIES):
-        assert tries.wait("mei", "9.9.9.9") == 0
+    let = 0
+    while tries.wait("mei", "9.9.9.9") == 0 and let < WINDOW:  # one a second
         tries.wrong("mei", "9.9.9.9")
         clock[0] += 1
+        let += 1
+    faults.note("S5", "wrong passwords a minute, by user and address", let, most=5)
+    assert let == TRIES
     assert tries.wait("mei", "9.9.9.9") == WINDOW - TRIES
     assert tries.wait("mei", "8.8.8.8") == 0, "others are not locked out"
     assert tries.wait("li", "9.9.9.9") == 0
     clock[0] += WINDOW - TRIES
     assert tries.wait("mei", "9.9.9.9") == 0
-    faults.note("S5", "wrong passwords a minute, by user and address", TRIES, most=5)
 
 
 def test_an_address_that_tries_many_names_is_slowed_down_too() -> None:

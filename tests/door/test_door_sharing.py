@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faults
@@ -28,8 +30,10 @@ from workbench.core.files import read_json
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
+from workbench.door import wire
 from workbench.door.link import Terms
 from workbench.serve import client
+from workbench.ui import sharing
 from workbench.ui.guest import process, tunnel
 
 pytestmark = pytest.mark.slow
@@ -354,3 +358,46 @@ def test_with_its_program_the_tunnels_address_is_the_links(tmp_path: Path, works
     monkeypatch.setattr(process, "open_tunnel", lambda port: "https://abc123.gradio.example")
     assert process.addresses(link, 1) == ["https://abc123.gradio.example"]
     links.close(workspace, link.id)
+
+
+def cards(*addresses: str) -> dict[str, list[Any]]:
+    return {f"card{at}": [SimpleNamespace(family=socket.AF_INET, address=each)] for at, each in enumerate(addresses)}
+
+
+@pytest.mark.parametrize(("out", "told"), [("192.168.1.5", ["192.168.1.5", "172.17.0.1", "10.0.0.9"]), ("", ["172.17.0.1", "192.168.1.5", "10.0.0.9"]), ("8.8.8.8", ["172.17.0.1", "192.168.1.5", "10.0.0.9"])])  # fmt: skip
+def test_on_a_network_the_address_by_the_way_out_is_told_first(out: str, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    found = cards("127.0.0.1", "172.17.0.1", "192.168.1.5", "169.254.3.3", "10.0.0.9")
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)
+    monkeypatch.setattr(process, "way_out", lambda: out)
+    link = links.Link("x", "r", True, False, "", 0, 0, "network", "/try")
+    assert process.addresses(link, 81) == [f"http://{each}:81/try" for each in told]
+
+
+def test_the_way_out_is_one_of_ours_or_none() -> None:
+    ours = [each.address for found in psutil.net_if_addrs().values() for each in found]
+    assert wire.way_out() in ["", *ours]
+
+
+@pytest.mark.parametrize("given", ["/..", "/a/../b", "/.", "/a b", "try", "/a//b", "/试"])
+def test_what_is_no_path_for_a_proxy_is_refused(given: str) -> None:
+    with pytest.raises(UserError, match="looks like /workbench"):
+        wire.mounted(given)
+    assert wire.mounted("/a.b/..c/") == "/a.b/..c"
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_what_is_no_port_is_refused_before_anything_is_made(port: int, workspace: Workspace, run: Run) -> None:
+    before = sorted((workspace.root / "door" / "links").iterdir())
+    with pytest.raises(UserError, match="A port is a number") as caught:
+        process.share(workspace, run.id, Terms(port=port))
+    assert caught.value.field == "port"
+    assert sorted((workspace.root / "door" / "links").iterdir()) == before
+
+
+@pytest.mark.parametrize(("port", "path", "field"), [(None, "", "port"), (80, "", "port"), (65_536, "/try", "port"), (8123, "a b", "--root-path"), (8123, "..", "--root-path")])  # fmt: skip
+def test_what_a_proxy_cannot_use_is_said_beside_its_fields(port: int | None, path: str, field: str) -> None:
+    with pytest.raises(UserError) as caught:
+        sharing._terms(False, 1, "here", port, path)
+    assert caught.value.field == field
+    assert sharing._terms(False, 1, "network", port, path) == Terms(1, place="network"), "they count for a proxy only"
+    assert sharing._terms(True, 8, "here", 8123, " try/it/ ") == Terms(8, True, "here", "/try/it", 8123)

@@ -217,6 +217,6 @@ def test_a_number_that_belongs_to_another_program_now_is_never_signalled(known: 
     assert run.status == "queued"
     supervisor.cancel(run)
     janitor.drop_run(workspace, run.id)
-    assert foreign.is_running()
-    assert foreign.status() != psutil.STATUS_ZOMBIE
-    note("F3", "foreign programs signalled", 0, most=0)
+    hurt = not foreign.is_running() or foreign.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED)
+    note("F3", "foreign programs ended or stopped", hurt, most=0)
+    assert not hurt

@@ -68,8 +68,10 @@ def test_runs_of_an_older_release_open_as_they_are(release: Path, workspace: Wor
     view = Feed().view(done)
     assert [step["step"] for step in view.steps] == list(range(1, 7))
     assert done.report is not None
-    assert digests(workspace) == before
-    note("F23", "files of older runs changed by opening them", 0, most=0)
+    after = digests(workspace)
+    changed = [path for path in {*before, *after} if before.get(path) != after.get(path)]
+    note("F23", "files of older runs changed by opening them", len(changed), most=0)
+    assert changed == []
 
 
 def newer(run: Run) -> None:

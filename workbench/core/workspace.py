@@ -12,12 +12,13 @@ from workbench.core.files import inside, safe_name
 
 
 class Workspace:
-    """Paths of one workspace. The folders are made on first use."""
+    """Paths of one workspace. The folders are made on first use; a root that we make is the owner's alone, one that was there stays as it is."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         chosen = root or os.environ.get("WORKBENCH_HOME") or "workspace"
         self.root = Path(chosen).expanduser().resolve()
         try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.datasets, self.runs, self.models):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -48,6 +49,13 @@ class Workspace:
     def dataset_folder(self, name: str) -> Path:
         """The folder of a dataset by its name, guarded."""
         return inside(self.datasets, safe_name(name, "dataset name"))
+
+    def exposed(self) -> bool:
+        """Whether other users of this machine get into the root: by its rights and those of every folder above it. Never on Windows, where
+        the rights of a file say nothing of others."""
+        if os.name != "posix":
+            return False
+        return bool(self.root.stat().st_mode & 0o077) and all(each.stat().st_mode & 0o011 for each in self.root.parents)
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:

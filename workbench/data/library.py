@@ -86,11 +86,11 @@ def staged(workspace: Workspace, name: str) -> Iterator[Path]:
 
 def publish(workspace: Workspace, name: str, stage: Path) -> int:
     """Rename the staged folder to the next version; two imports at once get two versions."""
-    stage.chmod(0o755)
     with workspace.lock("datasets"):
         home = workspace.dataset_folder(name)
         version = max(_versions(home), default=0) + 1
         home.mkdir(exist_ok=True)
+        shutil.copymode(home, stage)  # as open as the folder it goes into, which is as the person's umask has it
         stage.rename(version_folder(workspace, name, version))
         sync_folder(home)
     return version

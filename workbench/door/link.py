@@ -95,6 +95,8 @@ def make(workspace: Workspace, run: Run, terms: Terms) -> tuple[Link, str]:
         raise UserError(f"A link lasts more than 0 and at most {LONGEST:g} hours; {terms.hours:g} was asked for.", f"链接的有效期须大于 0 且不超过 {LONGEST:g} 小时；给出的是 {terms.hours:g}。", field="hours")  # fmt: skip
     if terms.place not in PLACES:
         raise UserError(f"A link is for one of {', '.join(PLACES)}; {terms.place[:40]!r} is none.", f"链接的范围须为 {'、'.join(PLACES)} 之一；{terms.place[:40]!r} 不是。", field="place")  # fmt: skip
+    if not 0 <= terms.port < 65_536:
+        raise UserError(f"A port is a number from 0 (any that is free) to 65535; {terms.port} was asked for.", f"端口须为 0（任选空闲端口）到 65535 之间的数；给出的是 {terms.port}。", field="port")  # fmt: skip
     if not run.tuned.exists():
         raise UserError(f"{run.id} has no result that could answer; share a finished run.", f"{run.id} 没有可用于回答的结果；请分享已完成的任务。", field="run")  # fmt: skip
     token, now = secrets.token_urlsafe(32), time.time()

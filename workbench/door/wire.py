@@ -6,6 +6,7 @@ uvicorn waits for a first request as long as it takes; a few hundred silent conn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 from typing import Any
@@ -91,16 +92,24 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         made.close()
         raise UserError(
-            f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.",
-            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请用 --port 另选一个。",
+            f"Port {port} on {host} cannot be used ({error.strerror}); choose another.",
+            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请另选一个。",
             field="port",
         ) from error
     return made
 
 
+def way_out() -> str:
+    """Our address on the card of the default route, "" without one: the system tells it of a socket that is pointed somewhere; nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737): nobody's
+        return str(asked.getsockname()[0])
+    return ""
+
+
 def mounted(given: str) -> str:
     """A path a proxy serves us under: "" or "/name". UserError for anything that is none."""
     path = given.rstrip("/")
-    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
-        raise UserError(f"--root-path is a path such as /workbench; {given[:60]!r} is none.", f"--root-path 须为 /workbench 这样的路径；{given[:60]!r} 不是。", field="--root-path")  # fmt: skip
+    if path and not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+", path):
+        raise UserError(f"A path for a proxy looks like /workbench: letters, digits, . _ ~ and -; {given[:60]!r} is none.", f"代理路径形如 /workbench，只含字母、数字和 . _ ~ -；{given[:60]!r} 不是。", field="--root-path")  # fmt: skip
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -38,6 +39,7 @@ def examine(workspace: Workspace) -> dict[str, Any]:
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "workspace": guarded(workspace),
         "free_disk_gb": round(shutil.disk_usage(workspace.root).free / 2**30, 1),
         "gpu": torch.cuda.get_device_name(0) if device == "cuda" else "none",
         **{gear: why.en if (why := lacking(gear, device)) else "ready" for gear in GEARS},
@@ -46,6 +48,13 @@ def examine(workspace: Workspace) -> dict[str, Any]:
         "starter_chat": (ASSETS / "models" / "lumo" / "model.safetensors").is_file(),
         **{name: installed(name) for name in PACKAGES},
     }
+
+
+def guarded(workspace: Workspace) -> str:
+    """Who can look into the workspace; where others can, the command that mends it."""
+    if not workspace.exposed():
+        return "yours alone"
+    return f"other users of this machine can read it; to keep them out: chmod 700 {shlex.quote(str(workspace.root))}"
 
 
 def installed(name: str) -> str:

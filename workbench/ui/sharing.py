@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.door import link as links
 from workbench.door.link import Terms, facts
+from workbench.door.wire import mounted
 from workbench.ui.access import only_here
 from workbench.ui.guest import process, tunnel
 from workbench.ui.notices import esc, fine, hint, problem, tag
@@ -17,6 +19,18 @@ from workbench.ui.shared import clock
 from workbench.ui.words import Words
 
 HOURS = (1, 8, 24)
+PORT = 8123
+PORTS = range(1024, 65536)
+"""Of which a proxy can be told beforehand: those below are the system's."""
+BESIDE = ("port", "--root-path")
+"""What a refusal may be about, that is said beside these fields."""
+NGINX = """location {path}/ {{
+    proxy_pass http://127.0.0.1:{port}/;
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_buffering off;
+}}"""
 
 
 def build(page: Page, run: Any) -> None:
@@ -27,7 +41,7 @@ def build(page: Page, run: Any) -> None:
         with gr.Row():
             what = gr.Radio([(words("share_chat"), False), (words("share_runs"), True)], value=False, label=words("share_what"), elem_id="share-what", interactive=True)  # fmt: skip
             hours = gr.Radio([(words("share_hours", n=n), n) for n in HOURS], value=8, label=words("share_until"), elem_id="share-hours", interactive=True)  # fmt: skip
-        place = gr.Radio([(words(f"share_{name}"), name) for name in _places()], value="network", label=words("share_place"), elem_id="share-place", interactive=True)  # fmt: skip
+        where = _where(page)
         go = gr.Button(words("share_go"), variant="primary", elem_id="share-go")
         said = gr.HTML(padding=False, elem_id="share-said")
         open_now = gr.Radio([], label=words("share_open"), visible=False, elem_id="share-open", interactive=True)
@@ -37,44 +51,92 @@ def build(page: Page, run: Any) -> None:
     listed = [open_now, back, everything]
 
     @only_here
-    def shared(run_id: str | None, runs: bool, until: float, where: str) -> list[Any]:
-        return [_shared(page, run_id, runs, until, where), *_listed(page)]
+    def shared(run_id: str | None, chosen: str | None, *terms: Any) -> list[Any]:
+        return [*_shared(page, run_id or "", terms), *_listed(page, chosen)]
 
     @only_here
     def stopped(chosen: str | None) -> list[Any]:
-        return [_stopped(page, chosen), *_listed(page)]
+        return [_stopped(page, chosen), *_listed(page, chosen)]
 
     @only_here
     def all_stopped() -> list[Any]:
         for each in links.all_open(page.workspace):
             process.stop(page.workspace, each.id)
-        return [fine(words("share_stopped")), *_listed(page)]
+        return [fine(words("share_stopped")), *_listed(page, None)]
 
-    go.click(shared, [run, what, hours, place], [said, *listed])
+    go.click(shared, [run, open_now, what, hours, *where[:3]], [where[3], said, *listed])
     back.click(stopped, [open_now], [said, *listed], queue=False)
     everything.click(all_stopped, None, [said, *listed], queue=False)
-    page.loads.append((lambda: _listed(page), [], listed))
-    page.aside.change(lambda: _listed(page), [], listed, queue=False, show_progress="hidden")
+    page.loads.append((lambda chosen: _listed(page, chosen), [open_now], listed))
+    page.aside.change(lambda chosen: _listed(page, chosen), [open_now], listed, queue=False, show_progress="hidden")
+
+
+def _where(page: Page) -> tuple[Any, Any, Any, Any]:
+    """Who can reach it, what that means, and for a reverse proxy where it finds the page: place, port, path, what is wrong with those."""
+    words = page.words
+    # The network is chosen beforehand: the smallest circle in which a link is of use as it is. The tunnel passes everything through a stranger's
+    # server and lets the whole world try the link, and a page for this machine alone needs a proxy first: both are for those who mean them.
+    place = gr.Radio([(words(f"share_{name}"), name) for name in _places()], value="network", label=words("share_place"), elem_id="share-place", interactive=True)  # fmt: skip
+    about = gr.HTML(_about(words, "network"), padding=False, elem_id="share-about")
+    with gr.Row(visible=False) as proxy:
+        port = gr.Number(PORT, label=words("share_port"), info=words("share_port_help"), precision=0, elem_id="share-port", interactive=True)  # fmt: skip
+        path = gr.Textbox("", label=words("share_path"), info=words("share_path_help"), placeholder="/try", max_lines=1, max_length=200, elem_id="share-path", interactive=True)  # fmt: skip
+    wrong = gr.HTML(padding=False, elem_id="share-wrong")
+
+    def drawn(name: str) -> list[Any]:
+        return [_about(words, name), gr.update(visible=name == "here"), ""]
+
+    place.change(drawn, [place], [about, proxy, wrong], queue=False, show_progress="hidden")
+    return place, port, path, wrong
 
 
 def _places() -> tuple[str, ...]:
-    return links.PLACES if tunnel.has_tunnel() else links.PLACES[:2]
+    return ("network", "tunnel", "here") if tunnel.has_tunnel() else ("network", "here")
 
 
-def _shared(page: Page, run_id: str | None, runs: bool, until: float, where: str) -> str:
+def _about(words: Words, place: str) -> str:
+    missing = "" if tunnel.has_tunnel() or place != "network" else " " + words("share_no_tunnel")
+    return hint(words(f"share_about_{place}") + missing) if place in links.PLACES else ""
+
+
+def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[str, str]:
+    """Make a link: what is said beside the fields of the proxy, and below the button."""
     words = page.words
     try:
-        told = process.share(page.workspace, run_id or "", Terms(float(until), bool(runs), str(where)))
+        terms = _terms(*given)
+        told = process.share(page.workspace, run_id, terms)
     except (UserError, ValueError, TypeError) as error:
-        return problem(
-            error if isinstance(error, UserError) else UserError("Choose how long.", "请选择有效期。"), words.lang
-        )
-    lines = "".join(tag("div", tag("code", esc(url)) + _copy(words, url), class_="address") for url in told["urls"])
-    return (
-        fine(words("share_made", until=clock(told["until"])))
-        + tag("div", lines, class_="addresses")
-        + hint(words("share_once"))
-    )
+        wrong = error if isinstance(error, UserError) else UserError("Choose how long.", "请选择有效期。")
+        return (problem(wrong, words.lang), "") if wrong.field in BESIDE else ("", problem(wrong, words.lang))
+    made = fine(words("share_made_here" if terms.place == "here" else "share_made", until=clock(told["until"])))
+    first, *others = (_address(words, url) for url in told["urls"])
+    more = [first, _fold(words("share_others"), "".join(others)) if others else "", _behind(words, terms, told["urls"][0]) if terms.place == "here" else ""]  # fmt: skip
+    return "", made + tag("div", "".join(more), class_="addresses") + hint(words("share_once"))
+
+
+def _terms(runs: bool, until: float, place: str, port: float | None, path: str | None) -> Terms:
+    """What was chosen; a port and a path count for a proxy only. UserError for those that are none."""
+    if place != "here":
+        return Terms(float(until), bool(runs), str(place))
+    if port is None or port not in PORTS:
+        raise UserError(f"A port is a whole number from {PORTS[0]} to {PORTS[-1]}.", f"端口须为 {PORTS[0]} 到 {PORTS[-1]} 之间的整数。", field="port")  # fmt: skip
+    below = (path or "").strip().strip("/")
+    return Terms(float(until), bool(runs), place, mounted(f"/{below}" if below else ""), int(port))
+
+
+def _behind(words: Words, terms: Terms, url: str) -> str:
+    """The address that guests get from a proxy, and what the proxy needs."""
+    theirs = _address(words, "https://YOUR-NAME" + url.removeprefix(f"http://127.0.0.1:{terms.port}"))
+    needs = NGINX.format(path=terms.prefix, port=terms.port)
+    return tag("p", esc(words("share_theirs"))) + theirs + _fold(words("share_nginx"), tag("pre", esc(needs), class_="said") + _copy(words, needs))  # fmt: skip
+
+
+def _address(words: Words, url: str) -> str:
+    return tag("div", tag("code", esc(url)) + _copy(words, url), class_="address")
+
+
+def _fold(title: str, inner: str) -> str:
+    return tag("details", tag("summary", esc(title)) + inner)
 
 
 def _copy(words: Words, text: str) -> str:
@@ -83,18 +145,23 @@ def _copy(words: Words, text: str) -> str:
 
 def _stopped(page: Page, chosen: str | None) -> str:
     try:
-        process.stop(page.workspace, links.load(page.workspace, chosen or "").id)
+        if not chosen:
+            raise UserError("Choose a link first.", "请先选择一个链接。", field="link")
+        process.stop(page.workspace, links.load(page.workspace, chosen).id)
     except UserError as error:
         return problem(error, page.words.lang)
     return fine(page.words("share_stopped"))
 
 
-def _listed(page: Page) -> list[Any]:
+def _listed(page: Page, chosen: str | None) -> list[Any]:
+    """The open links, the two buttons. What is chosen and still open stays untouched (an answer may come after a newer choice); with
+    several, nothing is chosen for the owner."""
     found = links.all_open(page.workspace)
-    choices = [(_line(page, each), each.id) for each in found]
-    value = found[0].id if len(found) == 1 else None
-    shown = bool(found)
-    return [gr.update(choices=choices, value=value, visible=shown), gr.update(visible=shown), gr.update(visible=len(found) > 1)]  # fmt: skip
+    ids = [each.id for each in found]
+    told: dict[str, Any] = {"choices": [(_line(page, each), each.id) for each in found], "visible": bool(found)}
+    if len(ids) < 2 or (chosen and chosen not in ids):
+        told["value"] = ids[0] if len(ids) == 1 else None
+    return [gr.update(**told), gr.update(visible=bool(found)), gr.update(visible=len(found) > 1)]
 
 
 def _line(page: Page, link: links.Link) -> str:

@@ -27,7 +27,7 @@ from workbench.core.run import find
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
 from workbench.door.guests import Guests
-from workbench.door.wire import CONNECTIONS, Patient, listen
+from workbench.door.wire import CONNECTIONS, Patient, listen, way_out
 from workbench.serve import client
 from workbench.ui.guest.asking import slot_of
 from workbench.ui.guest.environment import for_guests
@@ -124,13 +124,16 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def addresses(link: links.Link, port: int) -> list[str]:
-    """Where the page answers, without the token. UserError when the world was wanted and no tunnel can be had."""
+    """Where the page answers, without the token: on a network first where the way out begins, then every other card (other networks, bridges
+    of containers). UserError when the world was wanted and no tunnel can be had."""
     if link.place == "tunnel":
         return [open_tunnel(port)]
     if link.place == "here":
         return [f"http://127.0.0.1:{port}{link.prefix}"]
     found = [each.address for cards in psutil.net_if_addrs().values() for each in cards if each.family.name == "AF_INET"]  # fmt: skip
     outside = [address for address in found if not address.startswith(("127.", "169.254."))]
+    first = way_out()
+    outside = [*dict.fromkeys([*([first] if first in outside else []), *outside])]
     return [f"http://{address}:{port}{link.prefix}" for address in outside or ["127.0.0.1"]]
 
 
