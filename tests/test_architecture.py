@@ -167,7 +167,7 @@ NETWORK = {
 CALLERS = {
     "models/hub.py", "models/modelscope.py", "models/shelf.py", "data/hubset.py", "engine/export/hub.py",  # the Hub, by its endpoint
     "engine/judging.py",  # a judge that the owner named
-    "serve/client.py", "serve/server.py", "door/wire.py", "ui/guest/asking.py", "ui/app.py", "engine/launcher.py", "engine/machine.py",  # this machine, and a run's own machines
+    "serve/client.py", "serve/server.py", "door/wire.py", "door/peer.py", "ui/guest/asking.py", "ui/app.py", "engine/launcher.py", "engine/machine.py",  # this machine, and a run's own machines
 }  # fmt: skip
 
 

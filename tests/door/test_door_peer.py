@@ -10,6 +10,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -123,8 +124,12 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[int, 
 
 
 def asked(sock: socket.socket) -> bytes:
+    """The first line of an answer, which is taken in whole."""
     sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    return sock.recv(4096).split(b"\r\n")[0]
+    answer = HTTPResponse(sock)
+    answer.begin()
+    answer.read()
+    return b"%d" % answer.status
 
 
 def test_it_is_found_out_once_for_a_connection(served: Callable[[], tuple[int, list[Caller]]], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
