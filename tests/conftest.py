@@ -22,6 +22,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONGEST = {f"test_{name}.py" for name in ("trip", "learn", "engine_crash", "engine_compute", "engine_resume", "cli")}
 """Files that take minutes."""
+NICE = 10
+
+
+def pytest_configure() -> None:
+    """As nice as a worker is: beside tests that are not, the runs that other tests wait for would hardly move."""
+    if hasattr(os, "nice"):
+        os.nice(max(0, NICE - os.nice(0)))
+
+
 SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 

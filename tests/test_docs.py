@@ -59,3 +59,13 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_proxy_of_our_own_pages_names_who_asks_and_hands_on_the_name() -> None:
+    """Without the first, people could name any address and guess passwords without a bound; without the second, every name is refused."""
+    from workbench.ui.sharing import NGINX
+
+    text = (ROOT / "docs" / "sharing.md").read_text(encoding="utf-8")
+    for block in [NGINX, *(part.partition("```")[0] for part in text.split("```nginx")[1:])]:
+        assert "X-Forwarded-For $remote_addr" in block
+        assert "Host $http_host" in block, "a port that is not the usual one is part of the name"

@@ -26,6 +26,7 @@ from workbench.core.run import Run, create
 from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.door.guard import ROLE, anybody
+from workbench.door.peer import Caller
 from workbench.door.roles import AT_HOME, GUESTS, OWNERS, UNKNOWN, VIEWERS, Role, Roles
 from workbench.engine import anatomy, supervisor
 from workbench.models import catalog, consent, loading
@@ -204,8 +205,8 @@ def test_only_the_owner_at_the_machine_may_agree(held: Roles, workspace: Workspa
 
 @pytest.mark.parametrize(("client", "headers"), [("192.168.1.7", {}), ("127.0.0.1", {"x-forwarded-for": "10.1.1.1"}), ("127.0.0.1", {"forwarded": "for=10.1.1.1"}), ("", {})])  # fmt: skip
 def test_nobody_who_comes_from_elsewhere_is_at_the_machine(client: str, headers: dict[str, str]) -> None:
-    assert Role.LOCAL not in anybody((client, 1), {"host": "localhost:7860", **headers}, {})
-    assert Role.LOCAL in anybody(("127.0.0.1", 1), {"host": "localhost:7860"}, {})
+    assert Role.LOCAL not in anybody(Caller((client, 1), ours=True), {"host": "localhost:7860", **headers}, {})
+    assert Role.LOCAL in anybody(Caller(("127.0.0.1", 1), ours=True), {"host": "localhost:7860"}, {})
 
 
 def test_the_command_line_shows_then_asks_for_the_digest(workspace: Workspace, folder: Path, canary: Path) -> None:

@@ -25,6 +25,7 @@ from workbench.door.accounts import (  # fmt: skip
     hashed,
     matches,
 )
+from workbench.door.peer import Caller
 from workbench.door.roles import OWNERS, UNKNOWN
 from workbench.ui.login import Keeper
 
@@ -73,12 +74,12 @@ def test_a_try_counts_before_its_answer_is_known() -> None:
 def test_a_session_ends_with_its_account_or_its_password(accounts: Accounts) -> None:
     keeper = Keeper(accounts)
     cookie = {keeper.cookie: keeper.sessions.begin("mei", accounts.mark("mei"))}
-    assert keeper.who(("9.9.9.9", 1), {}, cookie) == OWNERS
+    assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookie) == OWNERS
     Accounts(accounts.path).add("mei", "another password")
-    assert keeper.who(("9.9.9.9", 1), {}, cookie) == UNKNOWN
+    assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookie) == UNKNOWN
     cookie = {keeper.cookie: keeper.sessions.begin("mei", accounts.mark("mei"))}
     Accounts(accounts.path).remove("mei")
-    assert keeper.who(("9.9.9.9", 1), {}, cookie) == UNKNOWN
+    assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookie) == UNKNOWN
 
 
 def test_a_first_password_that_is_short_is_refused(tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_an_address_that_tries_many_names_is_slowed_down_too() -> None:
     assert tries.wait("another", "9.9.9.9") > 0
     for number in range(30_000):
         tries.wrong("x", f"address {number}")
+    assert tries.wait("x", "a new address") > 0, "a name is guessed from everywhere"
     assert len(tries._wrong) == KNOWN
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import socket
-import time
 from pathlib import Path
 from typing import Any
 
 import faults
 import pytest
 
-from workbench.door import limits, peer
+from workbench.door import limits
 from workbench.door.guard import HEADERS, ROLE, Guard, address_of, cookies, is_loopback
 from workbench.door.limits import Quota
-from workbench.door.peer import Caller
+from workbench.door.peer import CALLER, Caller
 from workbench.door.roles import (
     AT_HOME,
     EVERYBODY,
@@ -46,7 +43,7 @@ async def reading(scope: Any, receive: Any, send: Any) -> None:
     await inner(scope, receive, send)
 
 
-def ask(guard: Guard, client: tuple[str, int] = ("127.0.0.1", 1), path: str = "/", method: str = "GET", pieces: tuple[bytes, ...] = (b"",), server: tuple[str, int] = ("127.0.0.1", 7860), **headers: str) -> tuple[int, dict[str, str], dict[str, Any]]:  # fmt: skip
+def ask(guard: Guard, client: tuple[str, int] = ("127.0.0.1", 1), path: str = "/", method: str = "GET", pieces: tuple[bytes, ...] = (b"",), **headers: str) -> tuple[int, dict[str, str], dict[str, Any]]:  # fmt: skip
     sent: Sent = []
     left = list(pieces)
 
@@ -60,7 +57,14 @@ def ask(guard: Guard, client: tuple[str, int] = ("127.0.0.1", 1), path: str = "/
 
     named = {name.replace("_", "-"): value for name, value in {"host": "127.0.0.1:7860", **headers}.items()}
     pairs = [(key.encode(), value.encode()) for key, value in named.items()]
-    scope = {"type": "http", "headers": pairs, "client": client, "server": server, "path": path, "method": method}
+    scope = {
+        "type": "http",
+        "headers": pairs,
+        "client": client,
+        CALLER: Caller(client, ours=True),
+        "path": path,
+        "method": method,
+    }
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], {key.decode(): value.decode() for key, value in sent[0]["headers"]}, scope
 
@@ -120,49 +124,19 @@ def test_an_open_door_is_asked_for_by_its_addresses_and_by_names_that_were_allow
 def test_what_a_proxy_passes_on_is_not_this_machine(header: str) -> None:
     status, _, scope = ask(Guard(inner, OWNER_RULES), path="/health", **{header: "9.9.9.9"})
     assert (status, scope[ROLE]) == (401, UNKNOWN)
-    assert not is_local(Caller("9.9.9.9", 1), {"host": "localhost"})
-    assert not is_local(Caller("127.0.0.1", 1), {"host": "192.168.1.5:7860"}), "asked for by a name that others use"
-    assert is_local(Caller("::1", 1), {"host": "[::1]:7860"})
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="only Linux tells whose a connection is")
-def test_a_connection_of_another_user_of_the_machine_is_not_the_owners(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as server, socket.socket() as client:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        client.connect(server.getsockname())
-        caller = Caller(*client.getsockname(), to=server.getsockname()[1])
-        asked = {"client": caller[:2], "server": server.getsockname(), "path": "/health"}
-        assert peer.listed()[caller.port, caller.to] == {os.getuid()}
-        assert ask(Guard(inner, OWNER_RULES), **asked)[0] == 200
-        monkeypatch.setattr(os, "getuid", lambda: 1000)
-        for others, status in (({1000}, 200), ({0}, 200), ({65_534}, 401), ({1000, 65_534}, 401)):
-            known = peer.Connections({(caller.port, caller.to): others, (caller.port, 9): {65_534}}, time.monotonic())
-            monkeypatch.setattr(peer, "CONNECTIONS", known)
-            assert ask(Guard(inner, OWNER_RULES), **asked)[0] == status, others
-
-
-def test_many_that_come_at_once_are_looked_up_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = {(port, 7860): {1000} for port in range(50)}
-    readings: list[int] = []
-    monkeypatch.setattr(peer, "listed", lambda: readings.append(len(now)) or dict(now))
-    known = peer.Connections()
-    assert all(known.users(Caller("127.0.0.1", port, 7860)) == {1000} for port in range(50))
-    assert readings == [50]
-    now[50, 7860] = {65_534}
-    assert known.users(Caller("127.0.0.1", 50, 7860)) == {65_534}, (
-        "who is not in the reading is looked for in a new one"
+    assert not is_local(Caller(("9.9.9.9", 1), ours=True), {"host": "localhost"})
+    assert not is_local(Caller(("127.0.0.1", 1), ours=True), {"host": "192.168.1.5:7860"}), (
+        "asked for by a name that others use"
     )
-    known._read -= peer.GOOD
-    now[0, 7860] = {65_534}
-    assert known.users(Caller("127.0.0.1", 0, 7860)) == {65_534}, "the port has another user now"
+    assert is_local(Caller(("::1", 1), ours=True), {"host": "[::1]:7860"})
 
 
 def test_who_asks_is_counted_by_the_address_a_proxy_names() -> None:
     told = {"x-forwarded-for": "1.2.3.4, 5.6.7.8"}
-    assert address_of(("127.0.0.1", 1), told) == "5.6.7.8"
-    assert address_of(("9.9.9.9", 1), told) == "9.9.9.9", "a stranger names what it likes"
-    assert address_of(("127.0.0.1", 1), {}) == "127.0.0.1"
+    assert address_of(("127.0.0.1", 1), told, True) == "5.6.7.8"
+    assert address_of(("127.0.0.1", 1), told, False) == "127.0.0.1", "no proxy was told of"
+    assert address_of(("9.9.9.9", 1), told, True) == "9.9.9.9", "a stranger names what it likes"
+    assert address_of(("127.0.0.1", 1), {}, True) == "127.0.0.1"
 
 
 def test_what_no_rule_names_is_refused_whoever_asks() -> None:

@@ -27,7 +27,8 @@ FIRST = "workbench"
 COST, BLOCK, LANES = 2**14, 8, 5
 LEAST = 10
 """Characters of a password."""
-TRIES, TRIES_OF_ADDRESS, WINDOW = 5, 30, 60.0
+TRIES, TRIES_OF_ADDRESS, TRIES_OF_NAME, WINDOW = 5, 30, 60, 60.0
+"""Wrong passwords in so many seconds: for a name from one address, for any name from one address, for a name from anywhere."""
 LASTS, RESTS = 12 * 3600.0, 2 * 3600.0
 """Seconds a session lasts at most, and without being used."""
 KNOWN = 10_000
@@ -123,21 +124,25 @@ class Accounts:
         write_json(self.path, {"users": users})
 
 
+Key = tuple[str | None, str | None]
+"""Address and name; None: whichever."""
+
+
 @dataclass
 class Tries:
     """Wrong answers of the last minute, by whom. The clock cannot be set."""
 
     now: Callable[[], float] = time.monotonic
-    _wrong: dict[str, deque[float]] = field(default_factory=dict)
+    _wrong: dict[Key, deque[float]] = field(default_factory=dict)
 
     def wait(self, who: str, address: str) -> float:
         """Seconds until `who` may try again from `address`; 0: now."""
-        return max(self._left(f"{address} {who}", TRIES), self._left(address, TRIES_OF_ADDRESS))
+        return max(self._left(key, most) for key, most in _bounds(who, address).items())
 
     def wrong(self, who: str, address: str) -> None:
         """One more failure. The longest unseen are forgotten when there are too many; who goes on guessing is not."""
-        for key in (f"{address} {who}", address):
-            times = self._wrong.pop(key, None) or deque(maxlen=TRIES_OF_ADDRESS)
+        for key, most in _bounds(who, address).items():
+            times = self._wrong.pop(key, None) or deque(maxlen=most)
             times.append(self.now())
             self._wrong[key] = times
         while len(self._wrong) > KNOWN:
@@ -145,15 +150,19 @@ class Tries:
 
     def right(self, who: str, address: str) -> None:
         """A try that was counted beforehand was none: with many at once, each counts before its answer is known."""
-        for key in (f"{address} {who}", address):
+        for key in _bounds(who, address):
             times = self._wrong.get(key)
             if times:
                 times.pop()
 
-    def _left(self, key: str, most: int) -> float:
+    def _left(self, key: Key, most: int) -> float:
         times = self._wrong.get(key, deque())
         recent = [each for each in times if self.now() - each < WINDOW]
         return WINDOW - (self.now() - recent[-most]) if len(recent) >= most else 0.0
+
+
+def _bounds(who: str, address: str) -> dict[Key, int]:
+    return {(address, who): TRIES, (address, None): TRIES_OF_ADDRESS, (None, who): TRIES_OF_NAME}
 
 
 @dataclass

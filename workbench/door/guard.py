@@ -5,7 +5,6 @@ Gradio's own `auth` leaves some raw routes open, never slows a guesser down and 
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ from urllib.parse import quote, urlsplit
 
 from starlette.requests import ClientDisconnect, cookie_parser
 
-from workbench.door import peer, roles
+from workbench.door import roles
 from workbench.door.limits import BODY, FILE, PATIENCE, Counted, Message, Quota, Receive
-from workbench.door.peer import Caller
-from workbench.door.roles import AT_HOME, LOOPBACK, UNKNOWN, Roles, Rule, host_name
+from workbench.door.peer import CALLER, Address, Caller, Looks
+from workbench.door.roles import AT_HOME, LOOPBACK, UNKNOWN, Roles, Rule, host_name, seems_local
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -41,7 +40,6 @@ HEADERS = {
 }
 ROLE = "workbench.role"
 """Where in a request's scope it is written what roles who asks has."""
-Address = tuple[str, int]
 Who = Callable[[Caller, Headers, dict[str, str]], Roles]
 """Roles by connection, headers and cookies."""
 
@@ -70,7 +68,8 @@ class Guard:
     quota: Quota | None = None
     headers: Headers = field(default_factory=lambda: HEADERS)
     patience: float = PATIENCE
-    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looks: Looks | None = field(default_factory=Looks)
+    """None where `who` does not ask who is at this machine."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,8 +81,10 @@ class Guard:
         scope.update(path=self.prefix + path, root_path=self.prefix)
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         send = with_headers(send, self.headers)
-        await self._look(caller(scope))
-        refusal = self._refusal(scope, path, headers)
+        refusal = self._foreign(headers)
+        if refusal is None:
+            scope[ROLE] = held = await self._held(scope, headers)
+            refusal = self._by_role(held, scope["method"], path)
         if refusal:
             await answer(send, *refusal)
         else:
@@ -92,22 +93,24 @@ class Guard:
     def _path(self, path: str) -> str:
         return path.removeprefix(self.prefix) or "/" if path == self.prefix or path.startswith(self.prefix + "/") else path  # fmt: skip
 
-    async def _look(self, who: Caller) -> None:
-        """Have the table of connections at hand, where it will be asked for; everybody else is served meanwhile."""
-        if who.host in LOOPBACK and not peer.CONNECTIONS.knows(who):
-            async with self.looking:
-                if not peer.CONNECTIONS.knows(who):
-                    await asyncio.to_thread(peer.CONNECTIONS.read, who)
-
-    def _refusal(self, scope: Scope, path: str, headers: Headers) -> Refusal | None:
+    def _foreign(self, headers: Headers) -> Refusal | None:
+        """Asked for under a name that is not ours, or by a page of another site."""
         host = headers.get("host", "")
         if not self._is_ours(host_name(host)):
             return 400, "This host name is not served here (--allow-host adds one). 这里不提供该主机名的服务（可用 --allow-host 添加）。", {}  # fmt: skip
         origin = headers.get("origin")
         if origin and not self._same(origin, host):
             return 403, "Requests from another site are refused. 拒绝来自其他网站的请求。", {}
-        scope[ROLE] = held = self.who(caller(scope), headers, cookies(headers))
-        return self._by_role(held, scope["method"], path)
+        return None
+
+    async def _held(self, scope: Scope, headers: Headers) -> Roles:
+        """The roles of who asks. Whose connection it is is looked up where that matters."""
+        caller = scope.get(CALLER) or Caller(
+            tuple(scope.get("client") or ("", 0)), tuple(scope.get("server") or ("", 0))
+        )
+        if self.looks and seems_local(caller, headers):
+            await self.looks.at(caller)
+        return self.who(caller, headers, cookies(headers))
 
     def _is_ours(self, name: str) -> bool:
         return self.hosts is None or name in self.hosts or (self.numbers and is_number(name))
@@ -201,12 +204,6 @@ class _Told:
             await answer(self.send, status, text, {"connection": "close"})
 
 
-def caller(scope: Scope) -> Caller:
-    """The connection a request came by."""
-    host, port = scope.get("client") or ("", 0)
-    return Caller(host, port, (scope.get("server") or ("", 0))[1] or 0)
-
-
 def is_number(name: str) -> bool:
     """Whether a host is written as an address."""
     try:
@@ -226,10 +223,11 @@ def cookies(headers: Headers) -> dict[str, str]:
     return cookie_parser(headers.get("cookie", ""))
 
 
-def address_of(client: Address, headers: Headers) -> str:
-    """Who asks, for counting: where a proxy on this machine passes on, the last address it names."""
+def address_of(client: Address, headers: Headers, behind_proxy: bool) -> str:
+    """Who asks, for counting. Where the owner has said that a proxy on this machine passes on, it is the last address that is named;
+    anybody can name one to a proxy that does not set it itself (docs/sharing.md: X-Forwarded-For)."""
     told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return told if told and client[0] in LOOPBACK else client[0]
+    return told if told and behind_proxy and client[0] in LOOPBACK else client[0]
 
 
 def is_secure(scheme: str, headers: Headers) -> bool:

@@ -1,84 +1,106 @@
-"""Which user a connection from this machine comes from. On Linux the kernel's table of connections says so; elsewhere nobody does.
+"""Which user of this machine a connection comes from. On Linux the kernel's table of connections says so; elsewhere nobody does.
 
-A page on 127.0.0.1 is open to every user of the machine; on a shared server that is not the owner alone.
+A page on 127.0.0.1 is open to every user of the machine; on a shared server that is not the owner alone. What is found out belongs to the
+connection and to nothing else: a port that somebody else has a moment later is another connection, and one that is not in the table, for
+instance because it was broken off before anybody looked, is nobody's.
 """
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import os
-import time
+import socket
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
+Address = tuple[str, int]
+CALLER = "workbench.caller"
+"""Where in a request's scope the connection is that it came by."""
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-GOOD = 2.0
-"""Seconds for which a reading of the tables is good: a connection keeps its user, a port may get another."""
+ESTABLISHED = "01"
+"""The only state in which the table names the user: a connection that was let go by its program is the system's."""
+MAPPED = "0000000000000000FFFF0000"
+"""How an address of the old kind begins when a program of the new kind uses it."""
 
 
-class Caller(NamedTuple):
-    """A connection as the server sees it: from where, and to which of its ports (0: that is not known)."""
-
-    host: str
-    port: int
-    to: int = 0
+def _stays() -> bool:
+    return False
 
 
-def is_ours(caller: Caller) -> bool:
-    """Whether the program at the other end, on loopback, is run by this user (or the administrator); True where nobody can tell."""
-    return CONNECTIONS.users(caller) <= {0, os.getuid()}
+@dataclass(eq=False)
+class Caller:
+    """One connection as the server sees it: from where, to which of its addresses, whether it has ended, and whether the program at the
+    other end is run by the user of this process, or the administrator (None: nobody has looked yet)."""
+
+    client: Address
+    server: Address = ("", 0)
+    has_ended: Callable[[], bool] = _stays
+    ours: bool | None = None
 
 
 @dataclass
-class Connections:
-    """From port, to port → users of every connection of this machine with itself, read anew when it is old, or lacks the one that is asked
-    for. The kernel writes the whole table for whoever reads it (up to 9 ms): `knows` and `read` let a server do that beside its work, and
-    once for all who came meanwhile."""
+class Looks:
+    """Looks into the table beside the work of the server. The kernel writes the whole table for whoever reads it (up to 9 ms): all who
+    have come before a reading begins share it."""
 
-    _users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
-    _read: float = -GOOD
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: int = 0
+    found: dict[str, int] = field(default_factory=dict)
 
-    def knows(self, caller: Caller) -> bool:
-        """Whether the last reading can tell."""
-        return (caller.port, caller.to) in self._users and time.monotonic() - self._read < GOOD
-
-    def read(self, caller: Caller) -> None:
-        """Look now; what is not found then is not looked for again until the reading is old."""
-        begun = time.monotonic()
-        self._users, self._read = {(caller.port, caller.to): set(), **listed()}, begun
-
-    def users(self, caller: Caller) -> set[int]:
-        """The numbers of the users who have such a connection; none where that cannot be known. Two programs may hold one port as long
-        as they call different ones, or by different addresses of loopback."""
-        if not self.knows(caller):
-            self.read(caller)
-        return self._users[caller.port, caller.to]
+    async def at(self, caller: Caller) -> None:
+        """Find out whose this connection is, once."""
+        if caller.ours is not None:
+            return
+        if not await asyncio.to_thread(tells):
+            caller.ours = True
+            return
+        came = self.begun
+        async with self.turns:
+            if self.begun == came:
+                self.begun += 1
+                self.found = await asyncio.to_thread(listed)
+        caller.ours = _user(self.found, caller) in (0, os.getuid()) and not caller.has_ended()
 
 
-CONNECTIONS = Connections()
+@cache
+def tells() -> bool:
+    """Whether this system lists connections with their users: one of our own is tried."""
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        client.connect(server.getsockname())
+        return _user(listed(), Caller(client.getsockname(), server.getsockname())) is not None
 
 
-def listed() -> dict[tuple[int, int], set[int]]:
-    """All connections as the kernel lists them now (to 0: to any port); empty where it lists none."""
-    found: dict[tuple[int, int], set[int]] = {}
+def listed() -> dict[str, int]:
+    """Connections as the kernel lists them now, by both ends as it writes them → number of the user; empty where it lists none."""
+    found: dict[str, int] = {}
     for name in TABLES:
         try:
             lines = Path(name).read_text(encoding="ascii").splitlines()[1:]
         except OSError:
             continue
         for fields in map(str.split, lines):
-            if len(fields) > 7 and fields[3] == ESTABLISHED and _is_loopback(fields[1]):
-                port, to = (int(each.rpartition(":")[2], 16) for each in fields[1:3])
-                for known in ((port, to), (port, 0)):
-                    found.setdefault(known, set()).add(int(fields[7]))
+            if len(fields) > 7 and fields[3] == ESTABLISHED:
+                found[f"{fields[1]} {fields[2]}"] = int(fields[7])
     return found
 
 
-ESTABLISHED = "01"
+def _user(found: dict[str, int], caller: Caller) -> int | None:
+    ends = zip(_written(caller.client), _written(caller.server), strict=False)
+    return next((found[each] for each in map(" ".join, ends) if each in found), None)
 
 
-def _is_loopback(address: str) -> bool:
-    digits = address.partition(":")[0]
-    return (
-        digits.endswith("7F") if len(digits) == 8 else digits in ("0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F")
-    )
+def _written(address: Address) -> list[str]:
+    """An address as the table writes it: words of four bytes in the machine's order, then the port."""
+    try:
+        packed = ipaddress.ip_address(address[0]).packed
+    except ValueError:
+        return []
+    words = [packed[place : place + 4] for place in range(0, len(packed), 4)]
+    host = "".join((word[::-1] if sys.byteorder == "little" else word).hex() for word in words).upper()
+    return [f"{each}{host}:{address[1]:04X}" for each in (("", MAPPED) if len(packed) == 4 else ("",))]

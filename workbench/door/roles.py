@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from workbench.door import peer
 from workbench.door.peer import Caller
 
 
@@ -93,12 +92,15 @@ PASSED_ON = re.compile(
 
 
 def is_local(caller: Caller, headers: Mapping[str, str]) -> bool:
-    """Whether a request was made at this machine, by its owner: from loopback and to a name of loopback, passed on by nobody that says so,
-    and, where the system tells it, by a program of the same user (a proxy of another user is another)."""
-    host = headers.get("host", "")
-    if caller.host not in LOOPBACK or host_name(host) not in LOOPBACK or any(map(PASSED_ON.fullmatch, headers)):
-        return False
-    return peer.is_ours(caller)
+    """Whether a request was made at this machine, by its owner: as `seems_local` says, and, where the system tells it, by a program of the
+    same user (a proxy of another user is another). As long as nobody has looked, it was not."""
+    return caller.ours is True and seems_local(caller, headers)
+
+
+def seems_local(caller: Caller, headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from loopback, asks for a name of loopback, and was passed on by nobody that says so."""
+    host = host_name(headers.get("host", ""))
+    return caller.client[0] in LOOPBACK and host in LOOPBACK and not any(map(PASSED_ON.fullmatch, headers))
 
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

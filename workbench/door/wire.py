@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from workbench.core.errors import UserError
+from workbench.door.peer import CALLER, Caller
 
 HEADERS_WITHIN = 20.0
 """Seconds in which a request's headers must be here, once the connection is there or its last answer is out."""
@@ -25,8 +26,20 @@ PIECE = 64 * 1024
 """Bytes taken from one connection before the next has its turn (asyncio would take four times as many)."""
 
 
+def introduced(app: Any, caller: Caller) -> Any:
+    """The application, told by which connection each request comes."""
+
+    async def told(scope: Any, receive: Any, send: Any) -> None:
+        scope[CALLER] = caller
+        await app(scope, receive, send)
+
+    return told
+
+
 class Patient(H11Protocol):
-    """uvicorn's own protocol, and a clock."""
+    """uvicorn's own protocol, and a clock; each request is told by which connection it came."""
+
+    app: Any
 
     _alarm: asyncio.TimerHandle | None = None
 
@@ -34,6 +47,7 @@ class Patient(H11Protocol):
         """Start the clock."""
         super().connection_made(transport)
         transport.max_size = PIECE
+        self.app = introduced(self.app, Caller(self.client or ("", 0), self.server or ("", 0), transport.is_closing))
         self._wait()
 
     def data_received(self, data: bytes) -> None:

@@ -45,13 +45,18 @@ class Door:
     @property
     def open_to_others(self) -> bool:
         """Whether anyone but this machine can reach it, a reverse proxy on this machine included."""
-        return bool(self.prefix or self.names) or not is_loopback(self.host)
+        return self.is_proxied or not is_loopback(self.host)
 
     def locked(self, accounts: Accounts) -> Door:
         """The same door with a password, made up when there is none and no account, wherever others can reach it."""
         if not self.open_to_others or self.password or accounts.names():
             return self
         return replace(self, password=secrets.token_urlsafe(16))
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether the owner has said that a reverse proxy on this machine passes on what people ask."""
+        return bool(self.prefix or self.names)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -90,7 +95,11 @@ def uploads_of(workspace: Workspace) -> Path:
 def create(workspace: Workspace, door: Door) -> Guard:
     """The guarded application."""
     feed, accounts = Feed(), accounts_of(workspace, door.password)
-    keeper = Keeper(accounts, f"{login.COOKIE}-{door.port}") if door.open_to_others or accounts.names() else None
+    keeper = (
+        Keeper(accounts, f"{login.COOKIE}-{door.port}", door.is_proxied)
+        if door.open_to_others or accounts.names()
+        else None
+    )
     site = Site(_front(door, keeper), lambda lang: _page(lang, workspace, door, feed))
     return Guard(
         site, OWNER_RULES, keeper.who if keeper else anybody, door.hosts, numbers=door.open_to_others,

@@ -33,6 +33,7 @@ class Keeper:
 
     accounts: Accounts
     cookie: str = COOKIE
+    behind_proxy: bool = False
     sessions: Sessions = field(default_factory=Sessions)
     tries: Tries = field(default_factory=Tries)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -56,7 +57,7 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
     async def tried(request: Request) -> Response:
         words, given = Words(language(request)), await _form(request)
         headers = {key.lower(): value for key, value in request.headers.items()}
-        name, address = given.get("name", "")[:80], address_of(request.client or ("", 0), headers)
+        name, address = given.get("name", "")[:80], address_of(request.client or ("", 0), headers, keeper.behind_proxy)
         wait = keeper.tries.wait(name, address)
         if wait:
             return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429)

@@ -26,8 +26,9 @@ BESIDE = ("port", "--root-path")
 """What a refusal may be about, that is said beside these fields."""
 NGINX = """location {path}/ {{
     proxy_pass http://127.0.0.1:{port}/;
-    proxy_set_header Host $host;
+    proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $remote_addr;
     proxy_buffering off;
 }}"""
 

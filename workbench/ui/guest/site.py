@@ -48,7 +48,7 @@ def create(workspace: Workspace, link: links.Link) -> tuple[Guard, Guests]:
     app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(UserError, _unknown)  # type: ignore[arg-type]
     return Guard(
-        app, GUEST_RULES, guests.who, hosts=None, prefix=link.prefix, headers=STRICT, patience=PATIENCE
+        app, GUEST_RULES, guests.who, hosts=None, prefix=link.prefix, headers=STRICT, patience=PATIENCE, looks=None
     ), guests
 
 
@@ -71,7 +71,11 @@ def _front(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests)
             raise Refused(403, Text("This link is over.", "此链接已失效。"))
         headers = {key.lower(): value for key, value in request.headers.items()}
         known = request.cookies.get(guests.cookie, "")
-        cookie = known if guests.of(known) else guests.enter(token, address_of(request.client or ("", 0), headers))
+        cookie = (
+            known
+            if guests.of(known)
+            else guests.enter(token, address_of(request.client or ("", 0), headers, link.place != "network"))
+        )
         answer = RedirectResponse(f"{link.prefix}/", status_code=303, headers={"cache-control": "no-store"})
         answer.set_cookie(guests.cookie, cookie, max_age=86_400, path=f"{link.prefix}/", httponly=True, samesite="lax", secure=is_secure(request.url.scheme, headers))  # fmt: skip
         return answer
