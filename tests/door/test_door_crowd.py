@@ -26,17 +26,24 @@ from places import ROOT
 from served import made_run
 from tinymodels import tiny_llama
 
+from workbench.core import clock
 from workbench.core.files import write_json
+from workbench.core.recipe import parse
+from workbench.core.run import ENDED, Run
+from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
 from workbench.door import wire
 from workbench.door.link import Terms
-from workbench.serve import client
+from workbench.engine import supervisor, worker
+from workbench.serve import client, precedence
 from workbench.ui.guest import process
 
 pytestmark = pytest.mark.slow
 BOUNDARY = "x" * 20
 TOKENS = 48
+TURNS, TURN = 5, 8.0
+"""Of a run that trains alone and beside guests in turn: how many of each, and seconds."""
 
 
 class Page:
@@ -259,6 +266,7 @@ def crowd(tmp_path: Path, page: Page, many: int) -> None:
     try:
         assert [each["status"] for each in told.values()] == [200] * (many + 1)
         endpoint = client.ensure(workspace, run)
+        assert psutil.Process(endpoint.pid).nice() == precedence.NICE > worker.NICE
         alone = {number: "".join(client.chat(endpoint, run.id, [{"role": "user", "content": question(number)}], temperature=0, max_tokens=TOKENS)) for number in range(0, many, many // 10)}  # fmt: skip
         mixed = [number for number, text in alone.items() if told[number]["text"] != text]
         assert len(set(alone.values())) > 1, "the questions are told apart"
@@ -280,6 +288,99 @@ def test_twenty_guests_talk_at_once(tmp_path: Path, page: Page) -> None:
 @pytest.mark.long
 def test_a_hundred_guests_talk_at_once(tmp_path: Path, page: Page) -> None:
     crowd(tmp_path, page, 100)
+
+
+def trained(workspace: Workspace, steps: int) -> Run:
+    """A small real run of the model that we bring, as a worker of its own with as many threads as it likes; it has made its first steps."""
+    recipe = parse({
+        "task": {"kind": "chat", "max_length": 64}, "method": "lora", "model": {"id": "lumo"}, "data": {"dataset": TASKS.get("chat").sample},
+        "training": {"max_steps": steps, "per_device_train_batch_size": 4, "save_steps": steps, "eval_steps": steps},
+        "evaluation": {"max_rows": 4, "samples": 0, "baseline": False},
+    })  # fmt: skip
+    run = supervisor.start(workspace, recipe)
+    until = time.monotonic() + 300
+    while len(ups(run)) < min(steps, 10) and time.monotonic() < until:
+        time.sleep(0.2)
+    return run
+
+
+def ups(run: Run) -> list[float]:
+    """When its steps were done, by a clock that never jumps."""
+    return [event.up for event in run.events()[0] if event.kind == "step" and event.up is not None]
+
+
+def chatter(url: str, number: int, talk: threading.Event, over: threading.Event, heard: list[int]) -> None:
+    """A guest who asks again as soon as there is an answer and the rate allows, while guests `talk`; pieces heard are counted."""
+    with httpx.Client(base_url=url.partition("/in/")[0], follow_redirects=True, timeout=300, trust_env=False) as guest:
+        guest.get(url)
+        while not over.is_set():
+            if not talk.wait(0.2):
+                continue
+            with guest.stream("POST", "/chat", json={"messages": [{"role": "user", "content": question(number)}]}) as answer:  # fmt: skip
+                for line in answer.iter_lines():
+                    heard[number] += line.startswith("data: ")
+                    if not talk.is_set():
+                        break
+            over.wait(0.2 if answer.status_code == 200 else 2)
+
+
+def turns(run: Run, talk: threading.Event) -> tuple[float, float]:
+    """Steps a second without guests, and beside them: medians of turns, one after the other, so that whatever else the machine does
+    falls on both."""
+    spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    for turn in range(2 * TURNS):
+        talking = bool(turn % 2)
+        talk.set() if talking else talk.clear()
+        time.sleep(2)  # answers in hand are let go, or begin
+        begin = clock.up()
+        time.sleep(TURN)
+        spans[talking].append((begin, clock.up()))
+    done = ups(run)
+    assert run.status == "running", "it trained all the time"
+    quiet, beside = (statistics.median(sum(begin <= up < end for up in done) / (end - begin) for begin, end in spans[talking]) for talking in (False, True))  # fmt: skip
+    return quiet, beside
+
+
+@contextmanager
+def guests(url: str, talk: threading.Event) -> Iterator[list[int]]:
+    """Twenty of them, who talk when `talk` is set; what each has heard."""
+    over, heard = threading.Event(), [0] * 20
+    threads = [threading.Thread(target=chatter, args=(url, number, talk, over, heard)) for number in range(20)]
+    for each in threads:
+        each.start()
+    try:
+        yield heard
+    finally:
+        talk.clear()
+        over.set()
+        for each in threads:
+            each.join()
+
+
+@pytest.mark.long
+def test_twenty_guests_who_talk_all_the_time_leave_training_most_of_its_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # every process takes all cores, as a person's do
+    workspace, talk = Workspace(tmp_path / "w"), threading.Event()
+    shared = trained(workspace, 10)
+    until = time.monotonic() + 300
+    while shared.status not in ENDED and time.monotonic() < until:
+        time.sleep(0.2)
+    url = process.share(workspace, shared.id, Terms(hours=1))["urls"][0]
+    _talk(url.partition("/in/")[0], url, 0, {})  # the model is loaded now
+    run = trained(workspace, 100_000)
+    try:
+        with guests(url, talk) as heard:
+            quiet, beside = turns(run, talk)
+    finally:
+        supervisor.stop(run, grace=0.1)
+        client.shutdown(workspace)
+        for link in links.all_open(workspace):
+            process.stop(workspace, link.id)
+        for child in process._CHILDREN.values():
+            child.wait(20)
+    assert all(heard), "every guest was answered meanwhile"
+    faults.note("F18", "training slows beside 20 guests who talk all the time", 100 * (1 - beside / quiet), "%", most=10)  # fmt: skip
+    faults.note("F18", "words a second that those guests heard meanwhile", sum(heard) / (TURNS * TURN))
 
 
 def test_the_limits_hold_for_the_whole_machine() -> None:

@@ -20,6 +20,7 @@ import psutil
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
 from workbench.core.files import there
+from workbench.core.polite import give_way
 from workbench.core.run import Run
 from workbench.core.sections import DEEPSPEED, SINGLE
 from workbench.core.text import Text
@@ -40,8 +41,6 @@ QUIET = {
 }
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 NICE = 10
-BELOW_NORMAL = 0x4000
-"""Windows' BELOW_NORMAL_PRIORITY_CLASS."""
 OOM, FIRST_TO_GO = Path("/proc/self/oom_score_adj"), 500
 """Where Linux is told that this process, not the page, shall go when the machine runs out of memory (−1000 … 1000)."""
 FIRST_WORD = 3.0
@@ -85,10 +84,9 @@ def be_polite() -> None:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     with contextlib.suppress(OSError):
         OOM.write_text(str(FIRST_TO_GO))
-    with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().nice(NICE if os.name == "posix" else BELOW_NORMAL)
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
+    give_way(NICE)
 
 
 def own(run: Run) -> bool:

@@ -1,0 +1,40 @@
+"""Who yields the cores: by the level of a process, and by that of its session where the system goes by sessions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from places import ROOT
+
+from workbench.core import polite
+
+SAYS = """
+import os, pathlib, sys
+from workbench.core.polite import GROUP, give_way
+give_way(int(sys.argv[1]))
+print(os.getpriority(os.PRIO_PROCESS, 0), GROUP.read_text().split()[-1] if GROUP.exists() else "")
+"""
+
+
+def levels(level: int, session: bool) -> list[str]:
+    """Of a process that gives way: its own, and its session's where there is such a thing."""
+    told = subprocess.run([sys.executable, "-c", SAYS, str(level)], cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=session)  # fmt: skip
+    return told.stdout.split()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="levels of another kind")
+@pytest.mark.parametrize("level", [12, 19])
+def test_a_process_and_a_session_of_its_own_give_way(level: int) -> None:
+    own, *session = levels(level, session=True)
+    assert own == str(level)
+    assert session == [str(level)] * polite.GROUP.exists()
+
+
+@pytest.mark.skipif(not polite.GROUP.exists(), reason="a kernel without groups of this kind")
+def test_a_session_of_somebody_else_is_left_as_it_is() -> None:
+    before = polite.GROUP.read_text().split()[-1]
+    assert levels(19, session=False) == ["19", before]
+    assert polite.GROUP.read_text().split()[-1] == before
