@@ -35,6 +35,7 @@ from workbench.door.link import Terms
 from workbench.serve import client
 from workbench.ui import sharing
 from workbench.ui.guest import process, tunnel
+from workbench.ui.words import Words
 
 pytestmark = pytest.mark.slow
 ASK = {"messages": [{"role": "user", "content": "hi 你好"}]}
@@ -401,3 +402,14 @@ def test_what_a_proxy_cannot_use_is_said_beside_its_fields(port: int | None, pat
     assert caught.value.field == field
     assert sharing._terms(False, 1, "network", port, path) == Terms(1, place="network"), "they count for a proxy only"
     assert sharing._terms(True, 8, "here", 8123, " try/it/ ") == Terms(8, True, "here", "/try/it", 8123)
+
+
+def test_one_address_is_shown_and_the_others_lie_in_a_fold(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    told = {"link": "x", "until": 0.0, "urls": [f"http://10.0.0.{n}:81/in/t" for n in (1, 2, 3)]}
+    monkeypatch.setattr(process, "share", lambda *given: told)
+    page: Any = SimpleNamespace(words=Words("en"), workspace=workspace)
+    beside, said = sharing._shared(page, "r", (False, 1, "network", 8123, ""))
+    first, _, fold = said.partition("<details>")
+    assert beside == ""
+    assert [url in first for url in told["urls"]] == [True, False, False]
+    assert [f"<code>{url}</code>" in fold for url in told["urls"]] == [False, True, True]
