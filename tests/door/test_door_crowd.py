@@ -325,7 +325,7 @@ def chatter(url: str, number: int, talk: threading.Event, over: threading.Event,
 
 
 def turns(run: Run, talk: threading.Event) -> tuple[float, float]:
-    """Steps a second without guests, and beside them: medians of turns, one after the other, so that whatever else the machine does
+    """Steps a second without guests, and beside them, in turns one after the other, so that whatever else the machine does
     falls on both."""
     spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for turn in range(2 * TURNS):
@@ -337,7 +337,8 @@ def turns(run: Run, talk: threading.Event) -> tuple[float, float]:
         spans[talking].append((begin, clock.up()))
     done = ups(run)
     assert run.status == "running", "it trained all the time"
-    quiet, beside = (statistics.median(sum(begin <= up < end for up in done) / (end - begin) for begin, end in spans[talking]) for talking in (False, True))  # fmt: skip
+    quiet, beside = (sum(begin <= up < end for up in done for begin, end in spans[talking]) / sum(end - begin for begin, end in spans[talking]) for talking in (False, True))  # fmt: skip
+    assert quiet > 0, "the machine had nothing left for training even without guests"
     return quiet, beside
 
 

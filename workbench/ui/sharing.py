@@ -95,7 +95,11 @@ def _places() -> tuple[str, ...]:
 
 
 def _about(words: Words, place: str) -> str:
-    missing = "" if tunnel.has_tunnel() or place != "network" else " " + words("share_no_tunnel")
+    missing = (
+        ""
+        if tunnel.has_tunnel() or place != "network"
+        else ("" if words.lang == "zh" else " ") + words("share_no_tunnel")
+    )
     return hint(words(f"share_about_{place}") + missing) if place in links.PLACES else ""
 
 
