@@ -18,19 +18,12 @@ from workbench.core.workspace import Workspace
 
 # Models this small are faster on one thread; several only wait for one another, and for the tests beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Beside other tests, the runs that a test waits for would hardly move if they yielded to them.
+os.environ.setdefault("WORKBENCH_NICE", "0")
 
 
 LONGEST = {f"test_{name}.py" for name in ("trip", "learn", "engine_crash", "engine_compute", "engine_resume", "cli")}
 """Files that take minutes."""
-NICE = 10
-
-
-def pytest_configure() -> None:
-    """As nice as a worker is: beside tests that are not, the runs that other tests wait for would hardly move."""
-    if hasattr(os, "nice"):
-        os.nice(max(0, NICE - os.nice(0)))
-
-
 SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 

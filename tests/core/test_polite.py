@@ -19,9 +19,9 @@ print(os.getpriority(os.PRIO_PROCESS, 0), GROUP.read_text().split()[-1] if GROUP
 """
 
 
-def levels(level: int, session: bool) -> list[str]:
+def levels(level: int, session: bool, most: str = "") -> list[str]:
     """Of a process that gives way: its own, and its session's where there is such a thing."""
-    told = subprocess.run([sys.executable, "-c", SAYS, str(level)], cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=session)  # fmt: skip
+    told = subprocess.run([sys.executable, "-c", SAYS, str(level)], cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=session, env={**os.environ, polite.MOST: most})  # fmt: skip
     return told.stdout.split()
 
 
@@ -38,3 +38,11 @@ def test_a_session_of_somebody_else_is_left_as_it_is() -> None:
     before = polite.GROUP.read_text().split()[-1]
     assert levels(19, session=False) == ["19", before]
     assert polite.GROUP.read_text().split()[-1] == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="levels of another kind")
+def test_a_person_bounds_how_much_is_yielded() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert levels(19, session=True, most="12")[0] == "12"
+    assert levels(19, session=True, most="0")[0] == str(before)
+    assert levels(12, session=True, most="much")[0] == "12"

@@ -20,7 +20,7 @@ import psutil
 from workbench.core.errors import UserError, shorten
 from workbench.core.events import EventWriter
 from workbench.core.files import there
-from workbench.core.polite import give_way
+from workbench.core.polite import TRAINING, give_way
 from workbench.core.run import Run
 from workbench.core.sections import DEEPSPEED, SINGLE
 from workbench.core.text import Text
@@ -40,7 +40,6 @@ QUIET = {
     **{name: value for muffled in MUFFLED.values() for name, value in muffled.items()},
 }
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
-NICE = 10
 OOM, FIRST_TO_GO = Path("/proc/self/oom_score_adj"), 500
 """Where Linux is told that this process, not the page, shall go when the machine runs out of memory (−1000 … 1000)."""
 FIRST_WORD = 3.0
@@ -86,7 +85,7 @@ def be_polite() -> None:
         OOM.write_text(str(FIRST_TO_GO))
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
-    give_way(NICE)
+    give_way(TRAINING)
 
 
 def own(run: Run) -> bool:

@@ -1,6 +1,6 @@
 """Training goes before chat. When the models a server holds must leave their device, and why.
 
-The rule: on a GPU, as soon as a run works on that GPU. On a CPU both share it (workers are nice, and models that answer are nicer still: `NICE`),
+The rule: on a GPU, as soon as a run works on that GPU. On a CPU both share it (core/polite: guests yield to training),
 until less than `FLOOR` of the memory is free while a run works; then the models leave until no run works. Questions wait meanwhile, and are
 told for whom.
 """
@@ -15,8 +15,6 @@ from workbench.engine import queue
 
 FLOOR = 0.06
 """Share of the machine's memory."""
-NICE = 19
-"""Workers have 10: of a core that both want, training gets seven eighths. On a core that nobody else wants it costs nothing."""
 LOOKED_AT = 50
 EVERY = 1.0
 """Seconds between two looks."""

@@ -22,7 +22,7 @@ from workbench.core import clock
 from workbench.core import run as runs
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
-from workbench.core.polite import give_way
+from workbench.core.polite import GUESTS, TRAINING, give_way
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 from workbench.door.wire import listen
@@ -122,9 +122,8 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         if options.host not in LOOPBACK and not options.key:
             raise UserError("Any other host than loopback needs --key.", "监听非本机地址时必须设置 --key。", "key")
-        give_way(
-            precedence.NICE
-        )  # before there are threads: each has a nice level of its own, and a new one takes that of its maker
+        # before there are threads that work: each has a nice level of its own, and a new one takes that of its maker
+        give_way(GUESTS if options.held else TRAINING)
         sock = listen(options.host, options.port)
         service = loaded(options)
     except UserError as error:
