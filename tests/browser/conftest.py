@@ -59,7 +59,9 @@ class Workbench:
             str(self.workspace.root),
             *self.more,
         ]
-        env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # as a person starts it
+        # As a person starts it; beside other tests its workers' threads would wait, spinning, for one another.
+        beside_others = "PYTEST_XDIST_WORKER" in os.environ
+        env = {name: value for name, value in os.environ.items() if beside_others or name != "OMP_NUM_THREADS"}
         with (self.workspace.root / "ui.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env={**env, **self.extra}, stdout=log, stderr=log)
         for _ in range(600):
