@@ -18,6 +18,7 @@ from workbench.door.accounts import (  # fmt: skip
     RESTS,
     TRIES,
     TRIES_OF_ADDRESS,
+    TRIES_OF_NAME,
     WINDOW,
     Accounts,
     Sessions,
@@ -119,6 +120,13 @@ def test_an_address_that_tries_many_names_is_slowed_down_too() -> None:
     for number in range(TRIES_OF_ADDRESS):
         tries.wrong(f"name{number}", "9.9.9.9")
     assert tries.wait("another", "9.9.9.9") > 0
+    for number in range(TRIES_OF_NAME):
+        tries.wrong("x", f"address {number}")
+    assert tries.wait("x", "a new address") > 0, "a name is guessed from everywhere"
+    assert tries.wait("x", "127.0.0.1") == 0, "this machine is not kept out by it"
+    tries.wrong("x", "home")
+    tries.right("x", "home")
+    assert tries.wait("x", "home") == 0, "nor is who was let in from there before"
     for number in range(30_000):
         tries.wrong("x", f"address {number}")
     assert tries.wait("x", "a new address") > 0, "a name is guessed from everywhere"

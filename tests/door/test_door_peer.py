@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 import uvicorn
 
+from workbench.core.workspace import Workspace
 from workbench.door import peer, wire
 from workbench.door.guard import Guard
 from workbench.door.peer import CALLER, Caller, Looks
 from workbench.door.roles import LOOPBACK, OWNER_RULES, is_local
+from workbench.ui.app import Door, accounts_of, create
 
 pytestmark = pytest.mark.skipif(not peer.tells(), reason="this system does not tell whose a connection is")
 AT_LOCALHOST = {"host": "localhost:7860"}
@@ -76,18 +78,18 @@ def test_a_connection_that_was_broken_off_is_nobodys_and_nothing_of_it_is_kept(e
     looks, next_one = Looks(), again(caller)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    assert looked(caller, looks=looks) == [False]
-    assert next_one.ours is None
-    assert looked(next_one, looks=looks) == [False]
+    assert looked(caller, looks=looks) == [None]
+    assert not is_local(caller, AT_LOCALHOST)
+    assert looked(next_one, looks=looks) == [None]
 
 
 def test_a_connection_that_ends_meanwhile_is_nobodys(ends: tuple[socket.socket, Caller]) -> None:
-    assert looked(again(ends[1], has_ended=lambda: True)) == [False]
+    assert looked(again(ends[1], has_ended=lambda: True)) == [None]
 
 
 def test_the_same_port_at_another_address_is_another_connection(ends: tuple[socket.socket, Caller]) -> None:
     caller = ends[1]
-    assert looked(Caller(("127.0.0.9", caller.client[1]), caller.server), Caller(caller.client, (caller.server[0], 9))) == [False, False]  # fmt: skip
+    assert looked(Caller(("127.0.0.9", caller.client[1]), caller.server), Caller(caller.client, (caller.server[0], 9))) == [None, None]  # fmt: skip
     assert looked(caller) == [True]
 
 
@@ -100,8 +102,33 @@ def test_fifty_that_come_at_once_share_a_reading(ends: tuple[socket.socket, Call
 
 
 def test_where_nobody_tells_whoever_is_here_is_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer, "tells", lambda: False)
+    monkeypatch.setattr("sys.platform", "darwin")
     assert looked(Caller(("127.0.0.1", 1), ("127.0.0.1", 2))) == [True]
+
+
+def test_where_looking_fails_nobody_is_at_home_meanwhile(ends: tuple[socket.socket, Caller], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    looks, right = Looks(), peer.listed
+    assert looked(again(ends[1]), looks=looks) == [True]
+
+    def no_handle_left() -> dict[str, int]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(peer, "listed", no_handle_left)
+    assert looked(again(ends[1]), again(ends[1]), looks=looks) == [None, None], "an older reading counts for nothing"
+    assert peer.is_blind()
+    monkeypatch.setattr(peer, "listed", right)
+    assert looked(again(ends[1]), looks=looks) == [True]
+    assert not peer.is_blind()
+
+
+def test_a_system_that_should_tell_and_does_not_asks_for_a_password(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:  # fmt: skip
+    monkeypatch.setattr(peer, "listed", dict)
+    assert peer.is_blind()
+    assert looked(Caller(("127.0.0.1", 1), ("127.0.0.1", 2))) == [None]
+    door = Door(blind=True).locked(accounts_of(workspace))
+    assert door.password
+    assert create(workspace, door).login == "/login"
+    assert create(workspace, Door()).login == ""
 
 
 @pytest.fixture
@@ -152,6 +179,15 @@ def test_another_user_of_the_machine_is_refused(served: Callable[[], tuple[int, 
     done = subprocess.run(["bash", "-c", words], user=STRANGER, capture_output=True, timeout=60, check=True)
     assert done.stdout.startswith(b"HTTP/1.1 401")
     assert seen == []
+
+
+def test_a_loop_that_takes_what_it_likes_is_let_do_so() -> None:
+    class Fixed:
+        __slots__ = ()
+
+    wire.in_pieces(Fixed())
+    wire.in_pieces(free := type("Free", (), {})())
+    assert free.max_size == wire.PIECE
 
 
 def test_home_is_this_machine_only() -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
+from workbench.door.roles import LOOPBACK
 
 FIRST = "workbench"
 """The name that belongs to WORKBENCH_PASSWORD, or to the password that is made up at the start."""
@@ -134,10 +135,15 @@ class Tries:
 
     now: Callable[[], float] = time.monotonic
     _wrong: dict[Key, deque[float]] = field(default_factory=dict)
+    _known: dict[Key, None] = field(default_factory=dict)
 
     def wait(self, who: str, address: str) -> float:
-        """Seconds until `who` may try again from `address`; 0: now."""
-        return max(self._left(key, most) for key, most in _bounds(who, address).items())
+        """Seconds until `who` may try again from `address`; 0: now. Somebody who has been let in from there before is not kept out by
+        what others do elsewhere, nor is this machine."""
+        bounds = _bounds(who, address)
+        if address in LOOPBACK or (address, who) in self._known:
+            del bounds[None, who]
+        return max(self._left(key, most) for key, most in bounds.items())
 
     def wrong(self, who: str, address: str) -> None:
         """One more failure. The longest unseen are forgotten when there are too many; who goes on guessing is not."""
@@ -154,6 +160,10 @@ class Tries:
             times = self._wrong.get(key)
             if times:
                 times.pop()
+        self._known.pop((address, who), None)
+        self._known[address, who] = None
+        while len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
 
     def _left(self, key: Key, most: int) -> float:
         times = self._wrong.get(key, deque())

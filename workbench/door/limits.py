@@ -106,7 +106,7 @@ class Counted:
             return await self.receive()
         try:
             message = await asyncio.wait_for(self.receive(), self.patience)
-        except TimeoutError:
+        except (TimeoutError, asyncio.TimeoutError):  # two things before Python 3.11
             self.much = TooMuch(408, TOO_SLOW)
             return GONE
         if self.quota:

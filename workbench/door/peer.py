@@ -8,13 +8,13 @@ instance because it was broken off before anybody looked, is nobody's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 Address = tuple[str, int]
@@ -45,30 +45,32 @@ class Caller:
 @dataclass
 class Looks:
     """Looks into the table beside the work of the server. The kernel writes the whole table for whoever reads it (up to 9 ms): all who
-    have come before a reading begins share it."""
+    have come before a reading begins share it. Where looking fails, as with no file handle left, nobody is at home meanwhile."""
 
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     begun: int = 0
     found: dict[str, int] = field(default_factory=dict)
 
     async def at(self, caller: Caller) -> None:
-        """Find out whose this connection is, once."""
+        """Find out whose this connection is, once; who is not listed now is looked for again with the next request."""
         if caller.ours is not None:
             return
-        if not await asyncio.to_thread(tells):
+        if sys.platform != "linux":
             caller.ours = True
             return
         came = self.begun
         async with self.turns:
             if self.begun == came:
-                self.begun += 1
-                self.found = await asyncio.to_thread(listed)
-        caller.ours = _user(self.found, caller) in (0, os.getuid()) and not caller.has_ended()
+                self.begun, self.found = came + 1, {}
+                with contextlib.suppress(OSError):
+                    self.found = await asyncio.to_thread(listed)
+        user = _user(self.found, caller)
+        if user is not None and not caller.has_ended():
+            caller.ours = user in (0, os.getuid())
 
 
-@cache
 def tells() -> bool:
-    """Whether this system lists connections with their users: one of our own is tried."""
+    """Whether this system lists connections with their users: one of our own is tried. OSError where it cannot be."""
     with socket.socket() as server, socket.socket() as client:
         server.bind(("127.0.0.1", 0))
         server.listen(1)
@@ -76,13 +78,22 @@ def tells() -> bool:
         return _user(listed(), Caller(client.getsockname(), server.getsockname())) is not None
 
 
+def is_blind() -> bool:
+    """Whether this is a system that should tell and does not: then nobody is at home without a password."""
+    try:
+        return sys.platform == "linux" and not tells()
+    except OSError:
+        return True
+
+
 def listed() -> dict[str, int]:
-    """Connections as the kernel lists them now, by both ends as it writes them → number of the user; empty where it lists none."""
+    """Connections as the kernel lists them now, by both ends as it writes them → number of the user; empty where it lists none. OSError
+    where there is a list that cannot be read."""
     found: dict[str, int] = {}
     for name in TABLES:
         try:
             lines = Path(name).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
+        except FileNotFoundError:
             continue
         for fields in map(str.split, lines):
             if len(fields) > 7 and fields[3] == ESTABLISHED:

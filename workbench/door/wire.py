@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import socket
 from typing import Any
@@ -36,6 +37,12 @@ def introduced(app: Any, caller: Caller) -> Any:
     return told
 
 
+def in_pieces(transport: Any) -> None:
+    """Take no more than PIECE at a time, where the loop lets us say so: uvloop's does not."""
+    with contextlib.suppress(AttributeError):
+        transport.max_size = PIECE
+
+
 class Patient(H11Protocol):
     """uvicorn's own protocol, and a clock; each request is told by which connection it came."""
 
@@ -46,7 +53,7 @@ class Patient(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
         super().connection_made(transport)
-        transport.max_size = PIECE
+        in_pieces(transport)
         self.app = introduced(self.app, Caller(self.client or ("", 0), self.server or ("", 0), transport.is_closing))
         self._wait()
 
@@ -81,11 +88,19 @@ class Patient(H11Protocol):
             self.transport.close()
 
 
+def alone(made: socket.socket) -> None:
+    """A port that was just let go may be taken, one that somebody listens at may not. On Windows the option for the first allows the second."""
+    if os.name == "posix":
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    else:
+        made.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR), 1)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, or UserError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    alone(made)
     try:
         made.bind((host, port))
         made.listen(256)

@@ -211,6 +211,14 @@ def attempt(endpoint: Endpoint, model: str, fields: dict[str, str]) -> dict[str,
         return dict(answer.json()["shown"])
 
 
+async def attempted(asking: httpx.AsyncClient, model: str, fields: dict[str, str]) -> dict[str, Any]:
+    """As `attempt`, for a program that waits for many answers at once. UserError, or httpx.HTTPError where nobody answers."""
+    answer = await asking.post("/v1/attempt", json={"model": model, "fields": fields})
+    if answer.status_code >= 400:
+        raise refused(answer)
+    return dict(answer.json()["shown"])
+
+
 def health(endpoint: Endpoint) -> dict[str, Any]:
     """What the server holds and how much it has generated."""
     with _explained(), _client(endpoint) as client:

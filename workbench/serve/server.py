@@ -106,7 +106,8 @@ def _let_go(state: Path) -> None:
     with contextlib.suppress(OSError):
         while os.read(0, 1):
             pass
-    state.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        state.unlink(missing_ok=True)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os._exit(1)

@@ -21,8 +21,9 @@ from workbench.core.workspace import Workspace
 from workbench.door.accounts import FIRST, Accounts
 from workbench.door.guard import Guard, anybody, is_loopback
 from workbench.door.limits import FILE, Quota
+from workbench.door.peer import is_blind
 from workbench.door.roles import LOOPBACK, OWNER_RULES
-from workbench.door.wire import CONNECTIONS, Patient
+from workbench.door.wire import CONNECTIONS, Patient, alone
 from workbench.ui import hints, login
 from workbench.ui.feed import Feed
 from workbench.ui.login import Keeper
@@ -41,15 +42,22 @@ class Door:
     password: str | None = None
     prefix: str = ""
     names: tuple[str, ...] = ()
+    blind: bool = False
+    """Whether the system does not tell whose a connection is (door/peer.py): then a password is asked for on loopback, too."""
 
     @property
     def open_to_others(self) -> bool:
         """Whether anyone but this machine can reach it, a reverse proxy on this machine included."""
         return self.is_proxied or not is_loopback(self.host)
 
+    @property
+    def asks(self) -> bool:
+        """Whether a password is asked for, accounts or not."""
+        return self.open_to_others or self.blind
+
     def locked(self, accounts: Accounts) -> Door:
         """The same door with a password, made up when there is none and no account, wherever others can reach it."""
-        if not self.open_to_others or self.password or accounts.names():
+        if not self.asks or self.password or accounts.names():
             return self
         return replace(self, password=secrets.token_urlsafe(16))
 
@@ -95,11 +103,8 @@ def uploads_of(workspace: Workspace) -> Path:
 def create(workspace: Workspace, door: Door) -> Guard:
     """The guarded application."""
     feed, accounts = Feed(), accounts_of(workspace, door.password)
-    keeper = (
-        Keeper(accounts, f"{login.COOKIE}-{door.port}", door.is_proxied)
-        if door.open_to_others or accounts.names()
-        else None
-    )
+    asks = door.asks or accounts.names()
+    keeper = Keeper(accounts, f"{login.COOKIE}-{door.port}", door.is_proxied) if asks else None
     site = Site(_front(door, keeper), lambda lang: _page(lang, workspace, door, feed))
     return Guard(
         site, OWNER_RULES, keeper.who if keeper else anybody, door.hosts, numbers=door.open_to_others,
@@ -216,7 +221,7 @@ def check_port(door: Door) -> None:
     """UserError when the port is taken, before anything slow happens."""
     family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        alone(probe)
         try:
             probe.bind((door.host, door.port))
         except OSError as error:
@@ -235,7 +240,7 @@ def serve(workspace: Workspace, door: Door, also: Callable[[], None] = lambda: N
     from workbench.engine.supervisor import Supervisor
 
     check_port(door)
-    given, door = door.password, door.locked(accounts_of(workspace))
+    given, door = door.password, replace(door, blind=is_blind()).locked(accounts_of(workspace))
     os.environ["GRADIO_TEMP_DIR"] = str(uploads_of(workspace))
     app = create(workspace, door)
     Supervisor(workspace).start()
@@ -251,6 +256,11 @@ def _announce(door: Door, root: Path, given: str | None) -> None:
     shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
     print(f"Workbench · 工作台  http://{shown}:{door.port}{door.prefix}", flush=True)
     print(f"Workspace · 工作区  {root}", flush=True)
+    if door.blind:
+        print(
+            "This system does not tell whose a connection is: log in. 此系统无法判断连接属于哪个用户：请登录。",
+            flush=True,
+        )
     if door.password:
         told = "WORKBENCH_PASSWORD" if given else door.password
         print(f"User · 用户 {FIRST}   Password · 密码 {told}", flush=True)

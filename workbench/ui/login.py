@@ -15,6 +15,7 @@ from workbench.core.text import Lang
 from workbench.door.accounts import LASTS, Accounts, Sessions, Tries
 from workbench.door.guard import Headers, address_of, is_secure
 from workbench.door.peer import Caller
+from workbench.door.register import network
 from workbench.door.roles import AT_HOME, OWNERS, UNKNOWN, Roles, is_local
 from workbench.ui.notices import esc
 from workbench.ui.words import Words
@@ -57,7 +58,10 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
     async def tried(request: Request) -> Response:
         words, given = Words(language(request)), await _form(request)
         headers = {key.lower(): value for key, value in request.headers.items()}
-        name, address = given.get("name", "")[:80], address_of(request.client or ("", 0), headers, keeper.behind_proxy)
+        name, address = (
+            given.get("name", "")[:80],
+            network(address_of(request.client or ("", 0), headers, keeper.behind_proxy)),
+        )
         wait = keeper.tries.wait(name, address)
         if wait:
             return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429)

@@ -112,7 +112,13 @@ def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[str, str]:
     except (UserError, ValueError, TypeError) as error:
         wrong = error if isinstance(error, UserError) else UserError("Choose how long.", "请选择有效期。")
         return (problem(wrong, words.lang), "") if wrong.field in BESIDE else ("", problem(wrong, words.lang))
-    made = fine(words("share_made_here" if terms.place == "here" else "share_made", mark=_mark(told["link"]), until=clock(told["until"])))
+    made = fine(
+        words(
+            "share_made_here" if terms.place == "here" else "share_made",
+            mark=_mark(told["link"]),
+            until=clock(told["until"]),
+        )
+    )
     first, *others = (_address(words, url) for url in told["urls"])
     more = [first, _fold(words("share_others"), "".join(others)) if others else "", _behind(words, terms, told["urls"][0]) if terms.place == "here" else ""]  # fmt: skip
     return "", made + tag("div", "".join(more), class_="addresses") + hint(words("share_once"))

@@ -55,9 +55,12 @@ class Model:
         async with self._lock:
             if not self.ready or self._endpoint is None:
                 found = await asyncio.to_thread(client.ensure, self.workspace, self.run, slot=self.slot)
-                self._endpoint = (0.0, found)
-            self._endpoint = (time.monotonic(), self._endpoint[1])
+                self._endpoint = (time.monotonic(), found)
             return self._endpoint[1]
+
+    def answered(self, endpoint: client.Endpoint) -> None:
+        """It did: for the next question it need not be asked whether it is there."""
+        self._endpoint = (time.monotonic(), endpoint)
 
     def lost(self) -> None:
         """It did not answer: look again before the next question."""
@@ -80,15 +83,23 @@ class Model:
             if answer.status_code >= 400:
                 await answer.aread()
                 raise client.refused(answer)
+            self.answered(endpoint)
             async for line in answer.aiter_lines():
                 heard = told(line)
                 if heard:
                     yield _piece(heard)
 
     async def attempt(self, fields: dict[str, str]) -> dict[str, Any]:
-        """The answer of a model that does not talk: words, and where it has them probabilities, marks or gaps."""
+        """The answer of a model that does not talk: words, and where it has them probabilities, marks or gaps. UserError where none comes."""
         endpoint = await self.endpoint()
-        return await asyncio.to_thread(client.attempt, endpoint, client.name_of(self.run), fields)
+        try:
+            async with client.asynchronous(endpoint) as asking:  # whoever ends the link ends the waiting, too
+                shown = await client.attempted(asking, client.name_of(self.run), fields)
+        except (UserError, httpx.HTTPError) as error:
+            self.lost()
+            raise (error if isinstance(error, UserError) else UserError(*BROKEN)) from error
+        self.answered(endpoint)
+        return shown
 
 
 def slot_of(workspace: Workspace, link: Link, over: Callable[[], bool] = lambda: False) -> Slot:

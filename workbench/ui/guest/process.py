@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -169,5 +170,14 @@ async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch, done: Callabl
     finally:
         looking.cancel()
         watch.guests.over = lambda: True  # who waits for the model gives up
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(done)
+        ending = threading.Thread(
+            target=_quietly, args=(done,)
+        )  # not one of those that may all be waiting for the model
+        ending.start()
+        while ending.is_alive():
+            await asyncio.sleep(0.05)
+
+
+def _quietly(done: Callable[[], None]) -> None:
+    with contextlib.suppress(OSError):
+        done()
