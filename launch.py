@@ -47,7 +47,7 @@ PIP_QUIET = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off
 LOCKS = ("requirements.lock", "requirements-test.lock")  # made by tests/lock.py: releases and digests of their files
 UNLOCKED = "WORKBENCH_UNLOCKED"  # set it, and whatever fits pyproject.toml is installed
 HASH_SIGNS = ("DO NOT MATCH THE HASHES", "Hash mismatch")
-SHARES = 4  # processes that run the tests at once, at most; one more than cores, for they often wait
+SHARES = 4  # processes that run the tests at once, at most: each may train a model and start another process
 APART = {"--numprocesses", "--dist", "--pdb", "--trace", "--capture", "--co", "--collect-only"}  # in one process, then
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FULL_SIGNS = ("No space left on device", "os error 28", "Errno 28")
@@ -264,7 +264,7 @@ def in_one_process(given: Sequence[str]) -> bool:
 def test_arguments(given: Sequence[str], cores: int) -> list[str]:
     """pytest's arguments; what is marked long stays out unless the person chooses marks, and the cores share the tests."""
     marks = [] if any(item.startswith("-m") for item in given) else ["-m", "not long"]
-    shares = ["-n", str(min(cores + 1, SHARES)), "--dist", "loadscope", "--no-loadscope-reorder"]
+    shares = ["-n", str(min(cores, SHARES)), "--dist", "loadscope", "--no-loadscope-reorder"]
     return [*([] if cores < 2 or in_one_process(given) else shares), *marks, *given]
 
 

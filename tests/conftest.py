@@ -22,21 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("WORKBENCH_NICE", "0")
 
 
-LONGEST = {f"test_{name}.py" for name in ("trip", "learn", "engine_crash", "engine_compute", "engine_resume", "cli")}
-"""Files that take minutes."""
 SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, and what comes in small pieces fills the end: no process is left alone with a long file."""
-    items.sort(
-        key=lambda item: (
-            item.path.name == SINGLY,
-            item.path.name not in LONGEST,
-            item.get_closest_marker("browser") is None,
-        )
-    )
+    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -53,9 +45,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def held_together(nodeid: str) -> str:
-    """Tests with the same name of this kind run one after another in one process: a file."""
+    """Tests with the same name of this kind run one after another in one process: a file, or the whole folder of the browser (two
+    browsers at once would fight over the cores, and every file would start a page of its own)."""
     path = nodeid.partition("::")[0]
-    return nodeid if Path(path).name == SINGLY else path
+    if Path(path).name == SINGLY:
+        return nodeid
+    return path.rpartition("/")[0] if "/browser/" in f"/{path}" else path
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -532,7 +532,7 @@ def test_without_a_browser_the_tests_still_start(new_setup: Any, monkeypatch: py
     assert launch.EN["browser_missing"] in setup.console.stream.getvalue()
 
 
-SHARED = ["-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
+SHARED = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(
@@ -555,7 +555,7 @@ def test_who_picks_tests_or_looks_into_them_has_one_process(given: list[str]) ->
     assert launch.test_arguments(given, 8) == ["-m", "not long", *given]
 
 
-@pytest.mark.parametrize(("cores", "shares"), [(1, []), (2, ["-n", "3"]), (64, ["-n", "4"])])
+@pytest.mark.parametrize(("cores", "shares"), [(1, []), (2, ["-n", "2"]), (64, ["-n", "4"])])
 def test_the_tests_are_shared_out_over_a_few_cores(cores: int, shares: list[str]) -> None:
     assert launch.test_arguments([], cores)[: len(shares)] == shares
     assert ("-n" in launch.test_arguments([], cores)) == bool(shares)

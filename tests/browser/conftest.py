@@ -1,4 +1,4 @@
-"""A real Chromium against a real page: one workbench process for all files that run here, one browser for each."""
+"""A real Chromium against a real page: one workbench process and one browser for the whole folder."""
 
 from __future__ import annotations
 
@@ -113,9 +113,8 @@ def workbench_at() -> type[Workbench]:
     return Workbench
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """Ended with its file: the driver keeps an event loop running in this thread, which would forbid the next tests theirs."""
     from playwright.sync_api import sync_playwright
 
     path = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
