@@ -6,7 +6,9 @@ import argparse
 import getpass
 import os
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 from workbench.commands import out
 from workbench.core.errors import UserError
@@ -23,7 +25,7 @@ def share(workspace: Workspace, arguments: Arguments) -> int:
     from workbench.ui.guest import process
 
     if arguments.action == "list":
-        out([links.facts(workspace, each) for each in links.all_open(workspace)], arguments)
+        out([_readable(links.facts(workspace, each)) for each in links.all_open(workspace)], arguments)
     elif arguments.action == "stop":
         chosen = [links.load(workspace, arguments.link)] if arguments.link else links.all_open(workspace)
         for each in chosen:
@@ -33,8 +35,13 @@ def share(workspace: Workspace, arguments: Arguments) -> int:
         terms = links.Terms(
             arguments.hours, arguments.runs, arguments.place, wire.mounted(arguments.root_path), arguments.port
         )
-        out(process.share(workspace, arguments.action, terms), arguments)
+        out(_readable(process.share(workspace, arguments.action, terms)), arguments)
     return 0
+
+
+def _readable(told: dict[str, Any]) -> dict[str, Any]:
+    """With the end of a link as a time of this machine's clock."""
+    return {**told, "until": time.strftime("%Y-%m-%d %H:%M", time.localtime(told["until"]))}
 
 
 def users(workspace: Workspace, arguments: Arguments) -> int:

@@ -88,7 +88,7 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     page.locator("#shared", has_text="here now: 1").wait_for()
     page.locator("#share-open label", has_text=run.id).click()
     page.click("#share-stop")
-    page.locator("#share-said .note.good", has_text="nobody is answered").wait_for()
+    page.locator("#share-taken .note.good", has_text="is taken back").wait_for()
     page.locator("#shared").wait_for(state="detached")
     guest.click("#to-chat")
     guest.fill("textarea", "still there?")
@@ -113,7 +113,7 @@ def test_a_guest_who_comes_does_not_take_the_choice_of_a_link_away(visit: Callab
     page = visit("/en/#chat")
     page.click("#share > button")
     page.click("#share-stop")
-    page.locator("#share-said", has_text="Choose a link first").wait_for()
+    page.locator("#share-taken", has_text="Choose a link first").wait_for()
     page.locator("#share-open label", has_text="run-a").click()
     come = {**clock.identity(psutil.Process()), "guests": 3}
     write_json(links.folder(workbench.workspace, two[1]) / "state.json", come)

@@ -408,7 +408,7 @@ def test_one_address_is_shown_and_the_others_lie_in_a_fold(workspace: Workspace,
     told = {"link": "x", "until": 0.0, "urls": [f"http://10.0.0.{n}:81/in/t" for n in (1, 2, 3)]}
     monkeypatch.setattr(process, "share", lambda *given: told)
     page: Any = SimpleNamespace(words=Words("en"), workspace=workspace)
-    beside, said = sharing._shared(page, "r", (False, 1, "network", 8123, ""))
+    beside, said, made = sharing._shared(page, "r", (False, 1, "network", 8123, ""))
     first, _, fold = said.partition("<details>")
     assert beside == ""
     assert [url in first for url in told["urls"]] == [True, False, False]

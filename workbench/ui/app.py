@@ -23,7 +23,7 @@ from workbench.door.guard import Guard, anybody, is_loopback
 from workbench.door.limits import FILE, Quota
 from workbench.door.peer import is_blind
 from workbench.door.roles import LOOPBACK, OWNER_RULES
-from workbench.door.wire import CONNECTIONS, Patient, alone
+from workbench.door.wire import CONNECTIONS, Patient, alone, way_out
 from workbench.ui import hints, login
 from workbench.ui.feed import Feed
 from workbench.ui.login import Keeper
@@ -253,8 +253,10 @@ def serve(workspace: Workspace, door: Door, also: Callable[[], None] = lambda: N
 
 def _announce(door: Door, root: Path, given: str | None) -> None:
     """Where the page is. A password that was made up is told; one that was given is known, and logs are kept."""
-    shown = "127.0.0.1" if door.host in ("0.0.0.0", "::") else door.host  # noqa: S104 (compared, not bound)
-    print(f"Workbench · 工作台  http://{shown}:{door.port}{door.prefix}", flush=True)
+    everywhere = door.host in ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
+    print(f"Workbench · 工作台  http://{'127.0.0.1' if everywhere else door.host}:{door.port}{door.prefix}", flush=True)
+    if everywhere and (address := way_out()):
+        print(f"For others · 供他人访问  http://{address}:{door.port}{door.prefix}", flush=True)
     print(f"Workspace · 工作区  {root}", flush=True)
     if door.blind:
         print(

@@ -64,12 +64,12 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
         )
         wait = keeper.tries.wait(name, address)
         if wait:
-            return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429)
+            return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429, name)
         keeper.tries.wrong(name, address)  # before the answer is known: many at once are many
         async with keeper.turns:
             good = await asyncio.to_thread(keeper.accounts.right, name, given.get("password", ""))
         if not good:
-            return _page(words, words("login_wrong"), given.get("next", ""), 401)
+            return _page(words, words("login_wrong"), given.get("next", ""), 401, name)
         keeper.tries.right(name, address)
         answer = RedirectResponse(prefix + _inner(given.get("next", "")), status_code=303)
         answer.set_cookie(
@@ -101,14 +101,14 @@ def _inner(path: str) -> str:
     return path if path in ("/en/", "/zh/") else "/"
 
 
-def _page(words: Words, said: str, after: str, status: int) -> HTMLResponse:
+def _page(words: Words, said: str, after: str, status: int, name: str = "") -> HTMLResponse:
     other = "zh" if words.lang == "en" else "en"
     note = f'<p class="bad" role="alert">{esc(said)}</p>' if said else ""
     body = (
         f'<!doctype html><html lang="{words.lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<title>{esc(words("login_title"))}</title><link rel="stylesheet" href="login.css"><link rel="icon" href="favicon.ico"></head>'
-        f'<body><main><h1>{esc(words("title"))}</h1><p>{esc(words("login_text"))}</p>{note}<form method="post" action="login">'
-        f'<label>{esc(words("login_name"))}<input name="name" autocomplete="username" required maxlength="80" autofocus></label>'
+        f'<body><main><h1>{esc(words("title"))}</h1><p>{esc(words("login_text"))}</p>{note}<form method="post" action="login?lang={words.lang}">'
+        f'<label>{esc(words("login_name"))}<input name="name" autocomplete="username" required maxlength="80" value="{esc(name)}" autofocus></label>'
         f'<label>{esc(words("login_password"))}<input name="password" type="password" autocomplete="current-password" required maxlength="1024"></label>'
         f'<input type="hidden" name="next" value="{esc(_inner(after))}"><button>{esc(words("login_go"))}</button></form>'
         f'<p class="other"><a href="?lang={other}&amp;next={quote(_inner(after))}" lang="{other}">{"中文" if other == "zh" else "English"}</a></p>'

@@ -48,11 +48,13 @@ def build(page: Page, run: Any) -> None:
         with gr.Row():
             back = gr.Button(words("share_stop"), visible=False, elem_id="share-stop")
             everything = gr.Button(words("share_stop_all"), visible=False, elem_id="share-stop-all")
+        taken = gr.HTML(padding=False, elem_id="share-taken")  # apart from the new link, which is shown once
     listed = [open_now, back, everything]
 
     @only_here
     def shared(run_id: str | None, chosen: str | None, *terms: Any) -> list[Any]:
-        return [*_shared(page, run_id or "", terms), *_listed(page, chosen)]
+        *told, made = _shared(page, run_id or "", terms)
+        return [*told, *_listed(page, chosen, made)]
 
     @only_here
     def stopped(chosen: str | None) -> list[Any]:
@@ -65,8 +67,8 @@ def build(page: Page, run: Any) -> None:
         return [fine(words("share_stopped")), *_listed(page, None)]
 
     go.click(shared, [run, open_now, what, hours, *where[:3]], [where[3], said, *listed])
-    back.click(stopped, [open_now], [said, *listed], queue=False)
-    everything.click(all_stopped, None, [said, *listed], queue=False)
+    back.click(stopped, [open_now], [taken, *listed], queue=False)
+    everything.click(all_stopped, None, [taken, *listed], queue=False)
     page.loads.append((lambda chosen: _listed(page, chosen), [open_now], listed))
     page.aside.change(lambda chosen: _listed(page, chosen), [open_now], listed, queue=False, show_progress="hidden")
 
@@ -103,15 +105,16 @@ def _about(words: Words, place: str) -> str:
     return hint(words(f"share_about_{place}") + missing) if place in links.PLACES else ""
 
 
-def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[str, str]:
-    """Make a link: what is said beside the fields of the proxy, and below the button."""
+def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[Any, Any, str]:
+    """Make a link: what is said beside the fields of the proxy, and below the button, where a link that was shown stays until there is
+    another; the new link."""
     words = page.words
     try:
         terms = _terms(*given)
         told = process.share(page.workspace, run_id, terms)
     except (UserError, ValueError, TypeError) as error:
         wrong = error if isinstance(error, UserError) else UserError("Choose how long.", "请选择有效期。")
-        return (problem(wrong, words.lang), "") if wrong.field in BESIDE else ("", problem(wrong, words.lang))
+        return problem(wrong, words.lang), gr.update(), ""
     made = fine(
         words(
             "share_made_here" if terms.place == "here" else "share_made",
@@ -121,7 +124,7 @@ def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[str, str]:
     )
     first, *others = (_address(words, url) for url in told["urls"])
     more = [first, _fold(words("share_others"), "".join(others)) if others else "", _behind(words, terms, told["urls"][0]) if terms.place == "here" else ""]  # fmt: skip
-    return "", made + tag("div", "".join(more), class_="addresses") + hint(words("share_once"))
+    return "", made + tag("div", "".join(more), class_="addresses") + hint(words("share_once")), str(told["link"])
 
 
 def _terms(runs: bool, until: float, place: str, port: float | None, path: str | None) -> Terms:
@@ -160,16 +163,19 @@ def _stopped(page: Page, chosen: str | None) -> str:
         process.stop(page.workspace, links.load(page.workspace, chosen).id)
     except UserError as error:
         return problem(error, page.words.lang)
-    return fine(page.words("share_stopped"))
+    left = len(links.all_open(page.workspace))
+    return fine(page.words("share_stopped_one", mark=_mark(chosen), n=left))
 
 
-def _listed(page: Page, chosen: str | None) -> list[Any]:
+def _listed(page: Page, chosen: str | None, made: str = "") -> list[Any]:
     """The open links, the two buttons. What is chosen and still open stays untouched (an answer may come after a newer choice); with
     several, nothing is chosen for the owner."""
     found = links.all_open(page.workspace)
     ids = [each.id for each in found]
     told: dict[str, Any] = {"choices": [(_line(page, each), each.id) for each in found], "visible": bool(found)}
-    if len(ids) < 2 or (chosen and chosen not in ids):
+    if made in ids:
+        told["value"] = made
+    elif len(ids) < 2 or (chosen and chosen not in ids):
         told["value"] = ids[0] if len(ids) == 1 else None
     return [gr.update(**told), gr.update(visible=bool(found)), gr.update(visible=len(found) > 1)]
 
