@@ -167,6 +167,7 @@ def test_an_address_of_ipv6_is_its_household() -> None:
     assert sum(each.placed for each in guests._register.known.values()) < 100
     ask(guests, guests.of(guests.enter("token", "2001:db8:0:1::1")))
     assert register.network("::ffff:9.9.9.9") == "9.9.9.9"
+    assert register.network("::1") == "::1", "this machine"
     assert register.network("what a proxy says") == "what a proxy says"
 
 

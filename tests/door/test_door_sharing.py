@@ -409,6 +409,7 @@ def test_one_address_is_shown_and_the_others_lie_in_a_fold(workspace: Workspace,
     monkeypatch.setattr(process, "share", lambda *given: told)
     page: Any = SimpleNamespace(words=Words("en"), workspace=workspace)
     beside, said, made = sharing._shared(page, "r", (False, 1, "network", 8123, ""))
+    assert made == "x"
     first, _, fold = said.partition("<details>")
     assert beside == ""
     assert [url in first for url in told["urls"]] == [True, False, False]

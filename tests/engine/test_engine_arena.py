@@ -19,6 +19,7 @@ from workbench.core.task import TASKS
 from workbench.core.workspace import Workspace
 from workbench.engine import answering, arena, bradley, judging
 from workbench.engine.arena import Arena, Match
+from workbench.serve import client
 
 BASE, ONE, TWO = "base:r", "run:r", "model:m"
 
@@ -262,6 +263,7 @@ def test_models_answer_through_the_server_that_chat_uses(workspace: Workspace, l
     assert main(["arena", "new", "lumo", str(llama), "--data", "persona", "--rows", "2", "--json", *where]) == 0
     found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     made = arena.find(workspace, found["arena"])
+    client.shutdown(workspace)
     assert len(made.answers()) == 4
     assert all(made.answers().values())
     assert main(["arena", "show", "last", "--json", *where]) == 0

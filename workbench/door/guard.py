@@ -105,9 +105,8 @@ class Guard:
 
     async def _held(self, scope: Scope, headers: Headers) -> Roles:
         """The roles of who asks. Whose connection it is is looked up where that matters."""
-        caller = scope.get(CALLER) or Caller(
-            tuple(scope.get("client") or ("", 0)), tuple(scope.get("server") or ("", 0))
-        )
+        client, server = (tuple(scope.get(end) or ("", 0)) for end in ("client", "server"))
+        caller = scope.get(CALLER) or Caller(client, server)
         if self.looks and seems_local(caller, headers):
             await self.looks.at(caller)
         return self.who(caller, headers, cookies(headers))

@@ -117,9 +117,9 @@ def _freed(guests: Iterable[Guest], now: float) -> bool:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 the /64, which is what one household is given."""
+    """What counts as one address: of IPv6 the /64, which is what one household is given; this machine is itself."""
     with contextlib.suppress(ValueError):
         found = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(found, ipaddress.IPv6Address):
+        if isinstance(found, ipaddress.IPv6Address) and not found.is_loopback:
             return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
     return address

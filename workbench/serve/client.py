@@ -140,9 +140,8 @@ def _spawn(workspace: Workspace, slot: Slot, target: str, idle: float) -> subpro
     search = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     # The key travels in the environment: a command line can be read by every user of the machine.
     environment = {**os.environ, "PYTHONPATH": search, "WORKBENCH_SERVE_KEY": secrets.token_urlsafe(24)}
-    held = (
-        subprocess.PIPE if slot.held else subprocess.DEVNULL
-    )  # the pipe closes when this process ends, even by a kill
+    # A pipe closes when this process ends, even by a kill.
+    held = subprocess.PIPE if slot.held else subprocess.DEVNULL
     with (slot.folder / "server.log").open("ab") as log:
         child = subprocess.Popen(command, stdin=held, stdout=log, stderr=log, start_new_session=True, env=environment)
     _CHILDREN[child.pid] = child

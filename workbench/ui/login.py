@@ -58,10 +58,8 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
     async def tried(request: Request) -> Response:
         words, given = Words(language(request)), await _form(request)
         headers = {key.lower(): value for key, value in request.headers.items()}
-        name, address = (
-            given.get("name", "")[:80],
-            network(address_of(request.client or ("", 0), headers, keeper.behind_proxy)),
-        )
+        name = given.get("name", "")[:80]
+        address = network(address_of(request.client or ("", 0), headers, keeper.behind_proxy))
         wait = keeper.tries.wait(name, address)
         if wait:
             return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429, name)

@@ -22,8 +22,6 @@ HOURS = (1, 8, 24)
 PORT = 8123
 PORTS = range(1024, 65536)
 """Of which a proxy can be told beforehand: those below are the system's."""
-BESIDE = ("port", "--root-path")
-"""What a refusal may be about, that is said beside these fields."""
 NGINX = """location {path}/ {{
     proxy_pass http://127.0.0.1:{port}/;
     proxy_set_header Host $http_host;
@@ -97,17 +95,16 @@ def _places() -> tuple[str, ...]:
 
 
 def _about(words: Words, place: str) -> str:
-    missing = (
-        ""
-        if tunnel.has_tunnel() or place != "network"
-        else ("" if words.lang == "zh" else " ") + words("share_no_tunnel")
-    )
-    return hint(words(f"share_about_{place}") + missing) if place in links.PLACES else ""
+    if place not in links.PLACES:
+        return ""
+    said = [words(f"share_about_{place}")]
+    if place == "network" and not tunnel.has_tunnel():
+        said.append(words("share_no_tunnel"))
+    return hint(("" if words.lang == "zh" else " ").join(said))
 
 
 def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[Any, Any, str]:
-    """Make a link: what is said beside the fields of the proxy, and below the button, where a link that was shown stays until there is
-    another; the new link."""
+    """Make a link: what is wrong; what is said below the button, where a link that was shown stays until there is another; the new link."""
     words = page.words
     try:
         terms = _terms(*given)
@@ -115,13 +112,8 @@ def _shared(page: Page, run_id: str, given: Sequence[Any]) -> tuple[Any, Any, st
     except (UserError, ValueError, TypeError) as error:
         wrong = error if isinstance(error, UserError) else UserError("Choose how long.", "请选择有效期。")
         return problem(wrong, words.lang), gr.update(), ""
-    made = fine(
-        words(
-            "share_made_here" if terms.place == "here" else "share_made",
-            mark=_mark(told["link"]),
-            until=clock(told["until"]),
-        )
-    )
+    key = "share_made_here" if terms.place == "here" else "share_made"
+    made = fine(words(key, mark=_mark(told["link"]), until=clock(told["until"])))
     first, *others = (_address(words, url) for url in told["urls"])
     more = [first, _fold(words("share_others"), "".join(others)) if others else "", _behind(words, terms, told["urls"][0]) if terms.place == "here" else ""]  # fmt: skip
     return "", made + tag("div", "".join(more), class_="addresses") + hint(words("share_once")), str(told["link"])

@@ -112,15 +112,8 @@ def main(given: Sequence[str] | None = None) -> int:
         write_json(path, {**facts, "error": {**error.text._asdict(), "field": error.field}})
         return 2
     config = uvicorn.Config(app, log_level="warning", ws="none", http=Patient, limit_concurrency=CONNECTIONS, proxy_headers=False, server_header=False, timeout_graceful_shutdown=0)  # fmt: skip
-    slot = slot_of(workspace, link)
-    asyncio.run(
-        _serve(
-            uvicorn.Server(config),
-            sock,
-            _Watch(workspace, link, guests, facts),
-            lambda: client.shutdown(workspace, slot),
-        )
-    )
+    slot, watch = slot_of(workspace, link), _Watch(workspace, link, guests, facts)
+    asyncio.run(_serve(uvicorn.Server(config), sock, watch, lambda: client.shutdown(workspace, slot)))
     return 0
 
 
@@ -170,9 +163,8 @@ async def _serve(server: uvicorn.Server, sock: Any, watch: _Watch, done: Callabl
     finally:
         looking.cancel()
         watch.guests.over = lambda: True  # who waits for the model gives up
-        ending = threading.Thread(
-            target=_quietly, args=(done,)
-        )  # not one of those that may all be waiting for the model
+        # not one of the threads that may all be waiting for the model
+        ending = threading.Thread(target=_quietly, args=(done,))
         ending.start()
         while ending.is_alive():
             await asyncio.sleep(0.05)

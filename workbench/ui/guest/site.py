@@ -72,11 +72,8 @@ def _front(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests)
             raise Refused(403, Text("This link is over.", "此链接已失效。"))
         headers = {key.lower(): value for key, value in request.headers.items()}
         known = request.cookies.get(guests.cookie, "")
-        cookie = (
-            known
-            if guests.of(known)
-            else guests.enter(token, address_of(request.client or ("", 0), headers, link.place != "network"))
-        )
+        address = address_of(request.client or ("", 0), headers, link.place != "network")
+        cookie = known if guests.of(known) else guests.enter(token, address)
         answer = RedirectResponse(f"{link.prefix}/", status_code=303, headers={"cache-control": "no-store"})
         answer.set_cookie(guests.cookie, cookie, max_age=86_400, path=f"{link.prefix}/", httponly=True, samesite="lax", secure=is_secure(request.url.scheme, headers))  # fmt: skip
         return answer
