@@ -59,7 +59,7 @@ def test_a_view_comes_back_as_it_was(visit: Callable[..., Any], workbench: Any, 
     other.steps(3)
     other.end()
     page = visit("/en/#runs")
-    page.locator("#run-list label", has_text="-working-").click()
+    page.locator("#run-list label", has_text=working.run.id).click()
     shows(page, "20/1000")
     page.reload()
     note("F22", "the same view after a reload", shows(page, "20/1000"), "s", 2)
@@ -75,6 +75,44 @@ def test_a_view_comes_back_as_it_was(visit: Callable[..., Any], workbench: Any, 
     page.wait_for_timeout(2500)
     page.context.set_offline(False)
     note("F22", "the newest step after the network was away", shows(page, "30/1000"), "s", 5)
+
+
+LISTS = """() => {
+  const list = gradio_config.components.find((each) => each.props.elem_id === 'run-list').id;
+  const filling = gradio_config.dependencies.filter((each) => each.outputs.includes(list));
+  const first = filling.filter((each) => each.targets.some(([, name]) => name === 'load'));
+  return [first, filling.filter((each) => !first.includes(each))].map((some) => some.map((each) => each.id));
+}"""
+
+
+def test_a_choice_holds_against_answers_that_were_on_their_way(visit: Callable[..., Any], workbench: Any, working: Working) -> None:  # fmt: skip
+    """The list's first answer is slow, and the next questions for it are asked before it comes; their answers come after the choice."""
+    other = Working(workbench.workspace, "newer")
+    other.end()
+    page = visit("/en/#runs")
+    page.locator("#run-list label", has_text=other.run.id).locator("input:checked").wait_for()
+    asked = [(numbers, list[Any]()) for numbers in page.evaluate(LISTS)]
+
+    def hold(route: Any) -> None:
+        number = route.request.post_data_json["fn_index"]
+        held = [routes for numbers, routes in asked if number in numbers]
+        if held:
+            held[0].append(route)
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/run/**", hold)
+    page.reload()
+    (_, first), (_, later) = asked
+    while not (first and later):
+        page.wait_for_timeout(50)
+    first.pop().continue_()
+    page.locator("#run-list label", has_text=working.run.id).click()
+    shows(page, "20/1000")
+    while later:
+        later.pop(0).continue_()
+        page.wait_for_timeout(500)
+    assert page.locator("#run-list label", has_text=working.run.id).locator("input").is_checked()
 
 
 @pytest.mark.long

@@ -33,6 +33,9 @@ REMEMBERED = """(current, pointed, known) => [
 ]"""
 """The run a tab looks at stays in its browser, so that a reload shows the same again; and while somebody looks at a page, nothing that
 happens elsewhere changes what is chosen there."""
+PICKED = "run => window.wbPicked = run || ''"
+POINTED = "(current, pointed) => [current, 'WHERE' === 'runs' && pointed === window.wbPicked ? current : pointed]"
+"""Who picks a run on the Runs page points at it. What was picked there since holds: it is not taken back to what was pointed at before."""
 
 
 @dataclass
@@ -74,22 +77,30 @@ class Page:
     def run_list(self, dropdown: Any, choices: Callable[[], list[Any]], where: str) -> None:
         """Keep a choice of runs on page `where` up to date. It follows `run` when that changes or first becomes a choice (a run that
         has just finished can be talked to), else it keeps what is chosen."""
-        known = gr.State([])
+        known = gr.State(None)
 
-        def listed(current: str | None, pointed: str, before: list[str]) -> list[Any]:
+        def listed(current: str | None, pointed: str, before: list[str] | None) -> list[Any]:
             found = choices()
             ids = [item[1] if isinstance(item, tuple) else item for item in found]
-            arrived = pointed in ids and pointed not in before and pointed != current
-            if current in ids and not arrived:  # the value stays untouched: a newer choice may be on its way
+            arrived = pointed in ids and pointed not in (before or []) and pointed != current
+            on_its_way = not current and bool(before)  # an earlier answer's choice, or one that was made since
+            if (
+                current in ids or on_its_way
+            ) and not arrived:  # the value stays untouched: a newer choice may be on its way
                 return [gr.update(choices=found), ids]
             return [gr.update(choices=found, value=pointed if pointed in ids else (ids[0] if ids else None)), ids]
+
+        def heard(current: str | None, pointed: str, before: list[str] | None) -> list[Any]:
+            if before is None:  # the first answer is not made yet, and will tell all that there is
+                return [gr.skip(), gr.skip()]
+            return listed(current, pointed, before)
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         both = [dropdown, known]
         remembered = REMEMBERED.replace("WHERE", where)
         self.lists.append(((listed, [dropdown, self.run, known], both), remembered))
-        self.mark.change(listed, [dropdown, self.run, known], both, js=remembered, **quiet)
-        self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, **quiet)
+        self.mark.change(heard, [dropdown, self.run, known], both, js=remembered, **quiet)
+        self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, js=POINTED.replace("WHERE", where), **quiet)  # fmt: skip
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 

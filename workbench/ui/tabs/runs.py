@@ -16,7 +16,7 @@ from workbench.engine import supervisor
 from workbench.ui import figures, healing, searching, shootouts, storage, waiting
 from workbench.ui.feed import RunView
 from workbench.ui.notices import empty, esc, facts, heading, hint, problem, progress, strip, tag
-from workbench.ui.page import Page, clock
+from workbench.ui.page import PICKED, Page, clock
 
 PHASES = ("download", "load", "prepare", "train", "evaluate", "save")
 EVERY = 3
@@ -71,7 +71,7 @@ def _wire(page: Page, picked: tuple[Any, Any, Any, Any], parts: list[Any]) -> An
     offered = gr.State([])
     drawn, charted, late = gr.State([]), gr.Textbox("", visible=False), gr.Textbox("", visible=False)
     chosen.change(
-        None, [chosen], [page.run], js="run => run || ''"
+        None, [chosen], [page.run], js=PICKED
     )  # at once: an answer of the server's could come after the next click
     chosen.change(
         lambda run, *given: [*_others(page, run, *given), *_fresh(page, run, [])], [chosen, others, offered], [others, offered, *parts, drawn], **quiet
