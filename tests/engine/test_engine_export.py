@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,21 +31,21 @@ from workbench.engine.target import TARGETS, Job, Size, sized, write
 
 Make = Callable[..., Recipe]
 HOSTILE = ['it\'s "quoted"', "电影 评论", "$(touch pwned) `id`", "a\nrm -rf x", "-rf *", "%s \\ ${HOME} !"]
-SRUN = """#!/bin/bash
-# Two machines on one: the command once for each, signals handed on, the worst status given back.
-pids=()
-trap 'kill -TERM "${pids[@]}" 2>/dev/null' TERM
-while [[ "$1" == --* ]]; do echo "$1" >> "$FAKE/srun.txt"; shift; done
-for node in $(seq 0 $((FAKE_MACHINES - 1))); do
-  SLURM_PROCID=$node SLURM_NODEID=$node "$@" &
-  pids+=($!)
-done
-worst=0
-for pid in "${pids[@]}"; do
-  while :; do wait "$pid"; status=$?; kill -0 "$pid" 2>/dev/null || break; done
-  (( status > worst )) && worst=$status
-done
-exit "$worst"
+SRUN = """#!/usr/bin/env python3
+# Two machines on one: the command once for each, signals handed on, all ended when one fails (--kill-on-bad-exit), the worst status given back.
+import os, signal, subprocess, sys, time
+words = sys.argv[1:]
+with open(os.environ["FAKE"] + "/srun.txt", "a") as told:
+    while words[0].startswith("--"):
+        told.write(words.pop(0) + chr(10))
+tasks = [subprocess.Popen(words, env={**os.environ, "SLURM_PROCID": str(node), "SLURM_NODEID": str(node)}) for node in range(int(os.environ["FAKE_MACHINES"]))]
+end = lambda *_: [task.terminate() for task in tasks]
+signal.signal(signal.SIGTERM, end)
+while None in [task.poll() for task in tasks]:
+    if any(task.poll() for task in tasks):
+        end()
+    time.sleep(0.2)
+sys.exit(max(abs(task.returncode) for task in tasks))
 """
 SCONTROL = """#!/bin/bash
 echo "$@" >> "$FAKE/scontrol.txt"
@@ -225,7 +228,7 @@ def slurm(tmp_path: Path) -> Callable[[Path, int], subprocess.Popen[str]]:
         told = {
             "FAKE": str(fake),
             "FAKE_MACHINES": str(machines),
-            "SLURM_JOB_ID": str(os.getpid()),
+            "SLURM_JOB_ID": str(job_id()),
             "SLURM_JOB_NODELIST": "n[1-2]",
         }
         environ = {**os.environ, **told, "PATH": f"{fake}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
@@ -234,6 +237,15 @@ def slurm(tmp_path: Path) -> Callable[[Path, int], subprocess.Popen[str]]:
         )
 
     return start
+
+
+def job_id() -> int:
+    """A number whose port (20000 and the rest of a division by 12000) nobody has."""
+    while True:
+        number = random.randrange(10**6)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", 20000 + number % 12000))
+            return number
 
 
 def only_run(workspace: Workspace) -> Run:

@@ -22,9 +22,10 @@ python="$root/.venv/bin/python"
 cd "$root"
 [ -x "$python" ] || python3 launch.py doctor
 
-# The first machine of the job is where the others meet. 所有机器在第一台机器会合。
+# The first machine of the job is where the others meet, at a port that no outgoing connection is given by itself (Linux: 32768 and up).
+# 所有机器在第一台机器会合；端口低于系统自动分配的范围。
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-address="${{hosts[0]}}:$((20000 + SLURM_JOB_ID % 20000))"
+address="${{hosts[0]}}:$((20000 + SLURM_JOB_ID % 12000))"
 
 # USR1: the time is nearly up, so save and queue again. TERM: preempted (Slurm queues again by itself) or cancelled.
 # USR1：时间将尽，保存并重新排队。TERM：被抢占（Slurm 会自动重新排队）或被取消。
