@@ -54,7 +54,7 @@
     } catch (error) { failed = error && error.name === "AbortError" ? "" : typeof error === "string" ? error : error === null ? null : words.broken; if (error === null) { talk.pop(); keep(); draw(); return; } }
     if (told) talk.push({ role: "assistant", content: told }); else boxes[0].value = talk.pop().content;
     keep(); draw();
-    state.textContent = failed || (ended === "length" ? words.cut : ""); state.className = failed ? "state bad" : "state";
+    state.textContent = failed || (ended === "length" ? words.cut : told || failed === "" ? "" : words.empty); state.className = failed ? "state bad" : "state";
     boxes[0].focus();
   }
   async function attempt() {

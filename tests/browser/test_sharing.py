@@ -81,6 +81,7 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     guest.locator(".line.assistant .said").wait_for()
     assert guest.locator("img").count() == 0
     picture(guest, "guest-zh")
+    nothing(guest)
     guest.click("#to-runs")
     guest.locator(".run", has_text="looked-at").click()
     guest.locator(".curve .js-plotly-plot, .curve.js-plotly-plot").wait_for()
@@ -96,6 +97,17 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     guest.locator(".state.bad").wait_for()
     assert problems == []
     guest.context.close()
+
+
+def nothing(guest: Any) -> None:
+    """A model that answers with nothing: that is said, and what was written is not lost."""
+    silent = 'data: {"end": "stop"}\n\n'
+    guest.route("**/chat", lambda route: route.fulfill(content_type="text/event-stream", body=silent))
+    guest.fill("textarea", "anything?")
+    guest.keyboard.press("Enter")
+    guest.locator(".state", has_text="没有给出任何回答").wait_for()
+    assert guest.input_value("textarea") == "anything?"
+    guest.unroute("**/chat")
 
 
 @pytest.fixture

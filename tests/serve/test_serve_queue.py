@@ -147,6 +147,45 @@ def test_on_a_cpu_only_short_memory_sends_chat_away_until_training_ends(
     assert ask(workspace, "cpu", "", floor=1.0) == ""
 
 
+def test_guests_are_answered_slower_while_a_run_trains_on_the_same_processor(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.serve import engine
+    from workbench.serve.server import _give_way
+
+    working, rests = [run], list[float]()
+    monkeypatch.setattr(precedence, "working", lambda workspace: list(working))
+    monkeypatch.setattr(precedence, "EVERY", 0.02)
+    monkeypatch.setattr(engine, "rest", rests.append)
+
+    async def play() -> None:
+        watch = asyncio.create_task(_give_way(service, guests=True))
+        await until(lambda: service.engine.share == precedence.GUESTS)
+        assert await line(talk(service), "data: [DONE]") == "data: [DONE]"
+        assert rests
+        assert 0 < min(rests) <= max(rests) <= engine.LONGEST
+        working.clear()
+        await until(lambda: service.engine.share == 1)
+        rested = len(rests)
+        assert await line(talk(service), "data: [DONE]") == "data: [DONE]"
+        assert len(rests) == rested
+        watch.cancel()
+        working.append(run)
+        watch = asyncio.create_task(_give_way(service))
+        await asyncio.sleep(0.2)
+        assert service.engine.share == 1, "who talks alone with a model is no guest"
+        watch.cancel()
+
+    scene(service, play)
+
+
+def test_a_gpu_is_given_up_whole_and_not_shared(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(run.folder.parents[1])
+    monkeypatch.setattr(precedence, "working", lambda workspace: [run])
+    assert precedence.share(workspace, "cuda:0") == 1
+    assert precedence.share(workspace, "cpu") == precedence.GUESTS < 1
+
+
 def test_a_run_that_works_is_seen(run: Run) -> None:
     workspace = Workspace(run.folder.parents[1])
     assert precedence.working(workspace) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,6 +28,11 @@ READ_AT_ONCE = 4096
 """Prompt tokens, with padding, that are read together."""
 
 
+LONGEST = 1.0
+"""Seconds of a rest."""
+rest = time.sleep
+
+
 class Engine(threading.Thread):
     """See the module."""
 
@@ -39,6 +45,8 @@ class Engine(threading.Thread):
         """Why the models are not here, if they are not."""
         self.wanted_away = ""
         """Why they are to go; `away` follows after the step at hand."""
+        self.share = 1.0
+        """Of the time, that it works: with less than 1 it rests after every turn."""
         self._waiting: deque[Ask | Job] = deque()
         self._reading: tuple[Reading, list[Ask]] | None = None
         self._tables: dict[str, Table] = {}
@@ -88,8 +96,11 @@ class Engine(threading.Thread):
         """Until `end`."""
         with torch.inference_mode():
             while self._next():
+                begin = time.monotonic()
                 self._turn()
                 self._flush()
+                if self.share < 1:
+                    rest(min((time.monotonic() - begin) * (1 / self.share - 1), LONGEST))
 
     def _flush(self) -> None:
         news, self._news = self._news, []

@@ -1,6 +1,6 @@
 """Training goes before chat. When the models a server holds must leave their device, and why.
 
-The rule: on a GPU, as soon as a run works on that GPU. On a CPU both share it (core/polite: guests yield to training),
+The rule: on a GPU, as soon as a run works on that GPU. On a CPU both share it (core/polite: guests yield to training; their server also rests, `share`),
 until less than `FLOOR` of the memory is free while a run works; then the models leave until no run works. Questions wait meanwhile, and are
 told for whom.
 """
@@ -15,6 +15,9 @@ from workbench.engine import queue
 
 FLOOR = 0.06
 """Share of the machine's memory."""
+GUESTS = 0.1
+"""Share of its time that a server for guests works while a run trains on the same processor. A nice level is not enough: 20 guests at level 19
+slowed training by 42 % on two cores, with this share by 2.7 % (BENCHMARKS, F18)."""
 LOOKED_AT = 50
 EVERY = 1.0
 """Seconds between two looks."""
@@ -41,3 +44,8 @@ def wanted_by(workspace: Workspace, device: str, away: str, floor: float = FLOOR
     if away or memory.available < floor * memory.total:
         return away if away in [run.id for run in runs] else runs[0].id
     return ""
+
+
+def share(workspace: Workspace, device: str) -> float:
+    """How much of its time a server for guests may work."""
+    return GUESTS if device == queue.CPU and working(workspace) else 1.0

@@ -72,12 +72,12 @@ def loaded(options: argparse.Namespace) -> Service:
     return service
 
 
-async def serve(service: Service, sock: socket.socket, idle: float) -> None:
+async def serve(service: Service, sock: socket.socket, idle: float, guests: bool = False) -> None:
     """Answer until told to end or until nothing was asked for `idle` minutes."""
     config = uvicorn.Config(build(service), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     service.start()
-    watching = [asyncio.create_task(_wait_idle(service, server, idle)), asyncio.create_task(_give_way(service))]
+    watching = [asyncio.create_task(_wait_idle(service, server, idle)), asyncio.create_task(_give_way(service, guests))]
     await server.serve(sockets=[sock])
     for each in watching:
         each.cancel()
@@ -90,14 +90,16 @@ async def _wait_idle(service: Service, server: uvicorn.Server, idle: float) -> N
     server.should_exit = True
 
 
-async def _give_way(service: Service) -> None:
-    """Leave the device to training when the rule says so, and come back."""
+async def _give_way(service: Service, guests: bool = False) -> None:
+    """Leave the device to training when the rule says so, and come back; for guests, work less beside it."""
     engine, workspace = service.engine, service.roster.workspace
     device = precedence.device_name(engine.holder.device)
     while True:
         why = await asyncio.to_thread(precedence.wanted_by, workspace, device, engine.away)
         if why != engine.away:
             engine.go_away(why)
+        if guests:
+            engine.share = await asyncio.to_thread(precedence.share, workspace, device)
         await asyncio.sleep(precedence.EVERY)
 
 
@@ -136,7 +138,7 @@ def main(given: Sequence[str] | None = None) -> int:
     key = options.key if options.tell_key else ""  # a person's own key is written nowhere
     write_json(options.state, {**facts, "port": port, "key": key, "target": target})
     print(f"http://{options.host}:{port}/v1", flush=True)
-    asyncio.run(serve(service, sock, options.idle))
+    asyncio.run(serve(service, sock, options.idle, options.held))
     options.state.unlink(missing_ok=True)
     return 0
 

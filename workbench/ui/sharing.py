@@ -10,8 +10,9 @@ import gradio as gr
 from workbench.core.errors import UserError
 from workbench.door import link as links
 from workbench.door.link import Terms, facts
+from workbench.door.roles import LOCALS
 from workbench.door.wire import mounted
-from workbench.ui.access import only_here
+from workbench.ui.access import only_here, roles_of
 from workbench.ui.guest import process, tunnel
 from workbench.ui.notices import esc, fine, hint, problem, tag
 from workbench.ui.page import Page
@@ -36,17 +37,19 @@ def build(page: Page, run: Any) -> None:
     words = page.words
     with gr.Accordion(words("share_title"), open=False, elem_id="share"):
         gr.HTML(hint(words("share_text")), padding=False)
-        with gr.Row():
-            what = gr.Radio([(words("share_chat"), False), (words("share_runs"), True)], value=False, label=words("share_what"), elem_id="share-what", interactive=True)  # fmt: skip
-            hours = gr.Radio([(words("share_hours", n=n), n) for n in HOURS], value=8, label=words("share_until"), elem_id="share-hours", interactive=True)  # fmt: skip
-        where = _where(page)
-        go = gr.Button(words("share_go"), variant="primary", elem_id="share-go")
-        said = gr.HTML(padding=False, elem_id="share-said")
-        open_now = gr.Radio([], label=words("share_open"), visible=False, elem_id="share-open", interactive=True)
-        with gr.Row():
-            back = gr.Button(words("share_stop"), visible=False, elem_id="share-stop")
-            everything = gr.Button(words("share_stop_all"), visible=False, elem_id="share-stop-all")
-        taken = gr.HTML(padding=False, elem_id="share-taken")  # apart from the new link, which is shown once
+        away = gr.HTML(hint(words("share_away")), padding=False, visible=False)
+        with gr.Column() as here:
+            with gr.Row():
+                what = gr.Radio([(words("share_chat"), False), (words("share_runs"), True)], value=False, label=words("share_what"), elem_id="share-what", interactive=True)  # fmt: skip
+                hours = gr.Radio([(words("share_hours", n=n), n) for n in HOURS], value=8, label=words("share_until"), elem_id="share-hours", interactive=True)  # fmt: skip
+            where = _where(page)
+            go = gr.Button(words("share_go"), variant="primary", elem_id="share-go")
+            said = gr.HTML(padding=False, elem_id="share-said")
+            open_now = gr.Radio([], label=words("share_open"), visible=False, elem_id="share-open", interactive=True)
+            with gr.Row():
+                back = gr.Button(words("share_stop"), visible=False, elem_id="share-stop")
+                everything = gr.Button(words("share_stop_all"), visible=False, elem_id="share-stop-all")
+            taken = gr.HTML(padding=False, elem_id="share-taken")  # apart from the new link, which is shown once
     listed = [open_now, back, everything]
 
     @only_here
@@ -67,7 +70,12 @@ def build(page: Page, run: Any) -> None:
     go.click(shared, [run, open_now, what, hours, *where[:3]], [where[3], said, *listed])
     back.click(stopped, [open_now], [taken, *listed], queue=False)
     everything.click(all_stopped, None, [taken, *listed], queue=False)
-    page.loads.append((lambda chosen: _listed(page, chosen), [open_now], listed))
+
+    def opened(chosen: str | None, request: gr.Request) -> list[Any]:
+        local = bool(roles_of(request) & LOCALS)
+        return [gr.update(visible=local), gr.update(visible=not local), *_listed(page, chosen)]
+
+    page.loads.append((opened, [open_now], [here, away, *listed]))
     page.aside.change(lambda chosen: _listed(page, chosen), [open_now], listed, queue=False, show_progress="hidden")
 
 

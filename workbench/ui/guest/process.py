@@ -24,6 +24,7 @@ import uvicorn
 from workbench.core import clock
 from workbench.core.errors import UserError
 from workbench.core.files import write_json
+from workbench.core.polite import GUESTS, give_way
 from workbench.core.run import find
 from workbench.core.workspace import Workspace
 from workbench.door import link as links
@@ -95,6 +96,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--link", required=True)
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(given)
+    give_way(GUESTS)
     workspace = Workspace(options.workspace)
     link = links.load(workspace, options.link)
     signal.signal(
