@@ -117,3 +117,19 @@ def test_a_conversation_is_there_again_after_a_reload_and_a_file_is_answered(
     page.locator("#many-files", has_text="jsonl").wait_for()
     assert page.locator("#many-answers tbody tr").count() == 2
     page.locator("#many-stop").wait_for(state="hidden")
+
+
+def test_what_was_chosen_here_is_chosen_in_the_other_language_until_another_run_is_pointed_at(visit: Callable[..., Any], workbench: Any, run: Run) -> None:  # fmt: skip
+    newer = made_run(workbench.workspace, ASSETS / "models" / "lumo", seed=2)
+    page = visit("/en/#chat")
+    opened(page, newer)
+    opened(page, run)
+    page.click("#lang a")
+    page.wait_for_url("**/zh/**")
+    shown = "([id]) => document.querySelector('#chat-run input')?.value.includes(id)"
+    page.wait_for_function(shown, arg=[run.id])
+    page.click("#rail [data-go=runs]")
+    page.locator("#run-list label", has_text=newer.id).click()
+    page.wait_for_function(shown, arg=[newer.id])
+    page.reload()
+    page.wait_for_function(shown, arg=[newer.id])

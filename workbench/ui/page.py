@@ -31,7 +31,13 @@ REMEMBER = "run => { run && sessionStorage.setItem('workbench-run', run) }"
 REMEMBERED = """(current, pointed, known) => [
   current, current && document.body.dataset.page === 'WHERE' ? current : pointed || sessionStorage.getItem('workbench-run') || '', known,
 ]"""
-"""The run a tab looks at stays in its browser, so that a reload shows the same again; and while somebody looks at a page, nothing that
+CHOSEN = "run => { run && sessionStorage.setItem('workbench-run-WHERE', `${run} ${sessionStorage.getItem('workbench-run') || ''}`) }"
+OPENED = """(current, pointed, known) => {
+  const last = sessionStorage.getItem('workbench-run') || '', [run, at] = (sessionStorage.getItem('workbench-run-WHERE') || ' ').split(' ');
+  return [current, pointed || (run && at === last ? run : last), known];
+}"""
+"""The run a tab looks at stays in its browser, so that a reload, or the other language, shows the same again: what somebody chose on this
+page, unless they have pointed at another run since; and while somebody looks at a page, nothing that
 happens elsewhere changes what is chosen there."""
 PICKED = "run => window.wbPicked = run || ''"
 POINTED = "(current, pointed) => [current, 'WHERE' === 'runs' && pointed === window.wbPicked ? current : pointed]"
@@ -97,10 +103,13 @@ class Page:
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         both = [dropdown, known]
-        remembered = REMEMBERED.replace("WHERE", where)
-        self.lists.append(((listed, [dropdown, self.run, known], both), remembered))
+        chosen, opened, remembered, pointed = (
+            each.replace("WHERE", where) for each in (CHOSEN, OPENED, REMEMBERED, POINTED)
+        )
+        self.lists.append(((listed, [dropdown, self.run, known], both), opened))
+        dropdown.input(None, [dropdown], None, js=chosen)
         self.mark.change(heard, [dropdown, self.run, known], both, js=remembered, **quiet)
-        self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, js=POINTED.replace("WHERE", where), **quiet)  # fmt: skip
+        self.run.change(lambda current, pointed: listed(current, pointed, []), [dropdown, self.run], both, js=pointed, **quiet)  # fmt: skip
         self.asked.change(lambda current, asked: listed(current, asked.split(" ")[0], []), [dropdown, self.asked], both, **quiet)  # fmt: skip
 
 
