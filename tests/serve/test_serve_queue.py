@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -150,40 +151,69 @@ def test_on_a_cpu_only_short_memory_sends_chat_away_until_training_ends(
 def test_guests_are_answered_slower_while_a_run_trains_on_the_same_processor(
     service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workbench.serve import engine
     from workbench.serve.server import _give_way
 
-    working, rests = [run], list[float]()
+    working, engine = [run], service.engine
+    monkeypatch.setenv("WORKBENCH_NICE", "")
     monkeypatch.setattr(precedence, "working", lambda workspace: list(working))
     monkeypatch.setattr(precedence, "EVERY", 0.02)
-    monkeypatch.setattr(engine, "rest", rests.append)
 
     async def play() -> None:
         watch = asyncio.create_task(_give_way(service, guests=True))
-        await until(lambda: service.engine.share == precedence.GUESTS)
-        assert await line(talk(service), "data: [DONE]") == "data: [DONE]"
-        assert rests
-        assert 0 < min(rests) <= max(rests) <= engine.LONGEST
+        await until(lambda: engine.pace.share == precedence.GUESTS)
+        begin = time.monotonic()
+        await asyncio.gather(*(service.do("tuned", lambda voice: time.sleep(0.05)) for _ in range(3)))
+        assert time.monotonic() - begin > 2 * 0.05 / precedence.GUESTS, "each is followed by a rest"
         working.clear()
-        await until(lambda: service.engine.share == 1)
-        rested = len(rests)
+        await until(lambda: engine.pace.share == 1)
         assert await line(talk(service), "data: [DONE]") == "data: [DONE]"
-        assert len(rests) == rested
         watch.cancel()
         working.append(run)
         watch = asyncio.create_task(_give_way(service))
         await asyncio.sleep(0.2)
-        assert service.engine.share == 1, "who talks alone with a model is no guest"
+        assert engine.pace.share == 1, "who talks alone with a model is no guest"
         watch.cancel()
 
     scene(service, play)
 
 
-def test_a_gpu_is_given_up_whole_and_not_shared(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_giving_way_goes_on_after_a_look_that_failed(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.serve.server import _give_way
+
+    looks = iter([OSError("no handle left"), psutil.NoSuchProcess(1)])
+
+    def wanted(*given: Any) -> str:
+        for error in looks:
+            raise error
+        return run.id
+
+    monkeypatch.setattr(precedence, "wanted_by", wanted)
+    monkeypatch.setattr(precedence, "EVERY", 0.02)
+
+    async def play() -> None:
+        watch = asyncio.create_task(_give_way(service))
+        await until(lambda: service.engine.wanted_away == run.id)
+        watch.cancel()
+
+    scene(service, play)
+
+
+def test_only_training_on_this_processor_is_made_room_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(run.folder.parents[1])
+    monkeypatch.setenv("WORKBENCH_NICE", "")
     monkeypatch.setattr(precedence, "working", lambda workspace: [run])
-    assert precedence.share(workspace, "cuda:0") == 1
     assert precedence.share(workspace, "cpu") == precedence.GUESTS < 1
+    assert precedence.share(workspace, "cuda:0") == 1, "a GPU is given up whole"
+    run.ask_to_pause()
+    assert precedence.share(workspace, "cpu") == 1
+    run.ask_to_pause(False)
+    monkeypatch.setattr(Run, "device", "cuda:0")
+    assert precedence.share(workspace, "cpu") == 1
+    monkeypatch.setattr(Run, "device", "cpu")
+    monkeypatch.setenv("WORKBENCH_NICE", "0")
+    assert precedence.share(workspace, "cpu") == 1, "all are equal"
 
 
 def test_a_run_that_works_is_seen(run: Run) -> None:

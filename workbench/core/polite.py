@@ -22,10 +22,15 @@ BELOW_NORMAL, IDLE = 0x4000, 0x40
 """Windows' priority classes of these names."""
 
 
+def bounded(level: int) -> int:
+    """No more than a person allows."""
+    told = os.environ.get(MOST, "")
+    return min(level, int(told)) if told.isdigit() else level
+
+
 def give_way(level: int) -> None:
     """Be as nice as `level` (1 to 19) from now on, with the threads and processes that are made after this; the session too, if it is our own."""
-    told = os.environ.get(MOST, "")
-    level = min(level, int(told)) if told.isdigit() else level
+    level = bounded(level)
     if not level:
         return
     with contextlib.suppress(OSError, psutil.Error):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,16 +20,13 @@ from workbench.serve.alone import answer_alone
 from workbench.serve.asks import Ask, Job, News, Table, tell, voices_of
 from workbench.serve.batch import Batch, Reading
 from workbench.serve.holder import Full, Holder, Voice
+from workbench.serve.pace import Pace
+from workbench.serve.roster import Part
 from workbench.serve.sampling import Likely, choose, likely
 from workbench.serve.schema import Refused
 
 READ_AT_ONCE = 4096
 """Prompt tokens, with padding, that are read together."""
-
-
-LONGEST = 1.0
-"""Seconds of a rest."""
-rest = time.sleep
 
 
 class Engine(threading.Thread):
@@ -45,8 +41,7 @@ class Engine(threading.Thread):
         """Why the models are not here, if they are not."""
         self.wanted_away = ""
         """Why they are to go; `away` follows after the step at hand."""
-        self.share = 1.0
-        """Of the time, that it works: with less than 1 it rests after every turn."""
+        self.pace = Pace()
         self._waiting: deque[Ask | Job] = deque()
         self._reading: tuple[Reading, list[Ask]] | None = None
         self._tables: dict[str, Table] = {}
@@ -91,16 +86,17 @@ class Engine(threading.Thread):
             self._bell.notify()
 
     # What only this thread does.
-
     def run(self) -> None:
         """Until `end`."""
         with torch.inference_mode():
             while self._next():
-                begin = time.monotonic()
+                self.pace.begin()
                 self._turn()
                 self._flush()
-                if self.share < 1:
-                    rest(min((time.monotonic() - begin) * (1 / self.share - 1), LONGEST))
+                self.pace.rest(self._called)
+
+    def _called(self) -> bool:
+        return self._ended or self.away != self.wanted_away
 
     def _flush(self) -> None:
         news, self._news = self._news, []
@@ -147,6 +143,8 @@ class Engine(threading.Thread):
         while not self._reading and (item := self._first()):
             if isinstance(item, Job):
                 self._do(item)
+                if self.pace.share < 1:
+                    return  # one in a turn, and then a rest
             elif item.cancelled.is_set():
                 self._end(item)
             elif not self._begin(item):
@@ -161,7 +159,7 @@ class Engine(threading.Thread):
 
     def _do(self, job: Job) -> None:
         try:
-            voice = self.holder.voice(job.part, self._keys())
+            voice = self._voice(job.part)
             job.future.set_result(job.work(self.holder.ready(voice)))
         except Full:
             job.future.set_exception(Refused("The model is busy; try again in a moment.", None, 429, "busy"))
@@ -169,13 +167,16 @@ class Engine(threading.Thread):
             self.holder.recover()
             job.future.set_exception(error)
 
-    def _keys(self) -> set[str]:
-        return {ask.part.key for ask in self._in_hand()}
+    def _voice(self, part: Part) -> Voice:
+        """Of a part, loaded if need be; to load is no work that is rested from."""
+        voice = self.holder.voice(part, {ask.part.key for ask in self._in_hand()})
+        self.pace.begin()
+        return voice
 
     def _begin(self, ask: Ask) -> bool:
         """Start an answer; False when it must wait for another to finish."""
         try:
-            ask.voice = self.holder.voice(ask.part, self._keys())
+            ask.voice = self._voice(ask.part)
             if not self.holder.batches:
                 if answer_alone(self.holder.ready(ask.voice), ask, self._heard_alone, lambda: bool(self.wanted_away)):
                     return False
@@ -285,6 +286,7 @@ class Engine(threading.Thread):
     def _heard_alone(self, ask: Ask, token: int, probable: Likely | None) -> bool:
         goes_on = self._heard(ask, token, probable)
         self._flush()
+        self.pace.rest(self._called)
         return goes_on
 
     def _end(self, ask: Ask) -> None:

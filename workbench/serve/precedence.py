@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import psutil
 
+from workbench.core import polite
 from workbench.core.run import Run, all_runs
 from workbench.core.workspace import Workspace
 from workbench.engine import queue
@@ -47,5 +48,8 @@ def wanted_by(workspace: Workspace, device: str, away: str, floor: float = FLOOR
 
 
 def share(workspace: Workspace, device: str) -> float:
-    """How much of its time a server for guests may work."""
-    return GUESTS if device == queue.CPU and working(workspace) else 1.0
+    """How much of its time a server for guests may work: all, beside runs that pause or work on GPUs, and where a person said that all are equal."""
+    if device != queue.CPU or not polite.bounded(polite.GUESTS):
+        return 1.0
+    training = [run for run in working(workspace) if not run.pause_asked and "cuda" not in run.device]
+    return GUESTS if training else 1.0

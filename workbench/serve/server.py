@@ -95,11 +95,14 @@ async def _give_way(service: Service, guests: bool = False) -> None:
     engine, workspace = service.engine, service.roster.workspace
     device = precedence.device_name(engine.holder.device)
     while True:
-        why = await asyncio.to_thread(precedence.wanted_by, workspace, device, engine.away)
-        if why != engine.away:
-            engine.go_away(why)
-        if guests:
-            engine.share = await asyncio.to_thread(precedence.share, workspace, device)
+        with contextlib.suppress(
+            OSError, psutil.Error
+        ):  # a folder that goes, no handle left: looked at again in a moment
+            why = await asyncio.to_thread(precedence.wanted_by, workspace, device, engine.away)
+            if why != engine.away:
+                engine.go_away(why)
+            if guests:
+                engine.pace.share = await asyncio.to_thread(precedence.share, workspace, device)
         await asyncio.sleep(precedence.EVERY)
 
 
