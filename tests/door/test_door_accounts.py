@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import stat
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import faults
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from workbench.core.errors import UserError
 from workbench.door.accounts import (  # fmt: skip
@@ -28,7 +32,7 @@ from workbench.door.accounts import (  # fmt: skip
 )
 from workbench.door.peer import Caller
 from workbench.door.roles import OWNERS, UNKNOWN
-from workbench.ui.login import Keeper
+from workbench.ui.login import Keeper, routes
 
 
 @pytest.fixture
@@ -81,6 +85,43 @@ def test_a_session_ends_with_its_account_or_its_password(accounts: Accounts) -> 
     cookie = {keeper.cookie: keeper.sessions.begin("mei", accounts.mark("mei"))}
     Accounts(accounts.path).remove("mei")
     assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookie) == UNKNOWN
+
+
+@pytest.mark.parametrize("change", [lambda kept: kept.remove("mei"), lambda kept: kept.add("mei", "another password")])
+def test_who_is_removed_while_logging_in_is_not_let_in(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, change: Callable[[Accounts], None]) -> None:  # fmt: skip
+    keeper, look = Keeper(accounts), accounts.right
+
+    def right(name: str, password: str) -> bool:
+        found = look(name, password)
+        change(Accounts(accounts.path))
+        return found
+
+    monkeypatch.setattr(accounts, "right", right)
+    app = FastAPI()
+    routes(app, keeper, "", lambda request: "en")
+    with TestClient(app) as client:
+        given = {"name": "mei", "password": "correct horse battery"}
+        answer = client.post("/login", data=given, follow_redirects=False)
+    cookies = {keeper.cookie: answer.cookies.get(keeper.cookie, "")}
+    assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookies) == UNKNOWN
+
+
+def test_accounts_added_at_once_are_all_there(accounts: Accounts) -> None:
+    names = [f"user-{number}" for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: Accounts(accounts.path).add(name, "correct horse battery"), names))
+    assert accounts.names() == ["mei", *names]
+
+
+@pytest.mark.parametrize("damaged", ["", '{"users": {"mei": "scrypt$16', "[]", '{"user": {}}'])
+def test_a_damaged_file_lets_nobody_in_and_is_not_written_over(accounts: Accounts, damaged: str) -> None:
+    accounts.path.write_text(damaged)
+    assert not accounts.right("mei", "correct horse battery")
+    assert accounts.mark("mei") == ""
+    for act in (accounts.names, lambda: accounts.add("li", "correct horse battery"), lambda: accounts.remove("mei")):
+        with pytest.raises(UserError, match="cannot be read"):
+            act()
+    assert accounts.path.read_text() == damaged
 
 
 def test_a_first_password_that_is_short_is_refused(tmp_path: Path) -> None:

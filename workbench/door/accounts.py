@@ -8,6 +8,7 @@ costs the same time as a wrong password.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -15,12 +16,13 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.core.errors import UserError
 from workbench.core.files import read_json, write_json
+from workbench.core.workspace import locked
 from workbench.door.roles import LOOPBACK
 
 FIRST = "workbench"
@@ -82,27 +84,31 @@ class Accounts:
             _check_password(first)
         self._first = hashed(first) if first else None
         self._read: tuple[object, dict[str, str]] = ("", {})
+        self._damaged = False
 
     def names(self) -> list[str]:
-        """Who can log in."""
-        return sorted({*self._kept(), *([FIRST] if self._first else [])})
+        """Who can log in. UserError for a damaged file: nobody may take it for one without accounts."""
+        return sorted({*self._sound(), *([FIRST] if self._first else [])})
 
     def add(self, name: str, password: str) -> None:
         """A new account, or another password for one. UserError for a name or password that will not do."""
         if not NAME.fullmatch(name):
             raise UserError(f"A user's name is 1–40 letters, digits, dots, hyphens or underscores; {name[:60]!r} is not.", f"用户名须为 1–40 个字母、数字、点、连字符或下划线；{name[:60]!r} 不符合。", field="name")  # fmt: skip
         _check_password(password)
-        self._keep({**self._kept(), name: hashed(password)})
+        made = hashed(password)
+        with self._alone():
+            self._keep({**self._sound(), name: made})
 
     def remove(self, name: str) -> None:
         """No such account any more. UserError for an unknown one."""
-        kept = self._kept()
-        if name not in kept:
-            raise UserError(f"There is no user {name[:60]!r}; users: {', '.join(kept) or 'none'}.", f"没有用户 {name[:60]!r}；现有：{', '.join(kept) or '无'}。", field="name")  # fmt: skip
-        self._keep({each: value for each, value in kept.items() if each != name})
+        with self._alone():
+            kept = self._sound()
+            if name not in kept:
+                raise UserError(f"There is no user {name[:60]!r}; users: {', '.join(kept) or 'none'}.", f"没有用户 {name[:60]!r}；现有：{', '.join(kept) or '无'}。", field="name")  # fmt: skip
+            self._keep({each: value for each, value in kept.items() if each != name})
 
     def mark(self, name: str) -> str:
-        """What a session is tied to: another password, or no account any more, is another mark."""
+        """What a session is tied to: another password is another mark; no account is "", which no session is good with."""
         known = self._kept().get(name) or (self._first if name == FIRST else None)
         return _digest(known) if known else ""
 
@@ -112,13 +118,29 @@ class Accounts:
         right = matches(password[:1024], known or NOTHING)
         return right and known is not None
 
+    def _sound(self) -> dict[str, str]:
+        """As `_kept`, of a file that is whole."""
+        kept = self._kept()
+        if self._damaged:
+            raise UserError(f"The accounts in {self.path} cannot be read. Put the file back from a copy, or delete it and add everybody again with `users add`; until then nothing is changed.", f"无法读取 {self.path} 中的账户。请用备份恢复该文件，或删除它后用 users add 重新添加所有用户；在此之前不会改动任何内容。", field="accounts.json")  # fmt: skip
+        return kept
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Between reading and writing nobody else writes."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.path.with_name(".accounts.lock")):
+            self._read = ("", {})  # two writes in one moment can have one stamp
+            yield
+
     def _kept(self) -> dict[str, str]:
+        """Nothing where the file is damaged: nobody is let in."""
         stamp = _stamp(self.path)
         if stamp != self._read[0]:
             found = read_json(self.path)
             users = found.get("users") if isinstance(found, dict) else None
             made = {str(name): str(value) for name, value in users.items()} if isinstance(users, dict) else {}
-            self._read = (stamp, made)
+            self._read, self._damaged = (stamp, made), stamp is not None and not isinstance(users, dict)
         return dict(self._read[1])
 
     def _keep(self, users: dict[str, str]) -> None:

@@ -42,7 +42,7 @@ class Keeper:
     def who(self, caller: Caller, headers: Headers, cookies: dict[str, str]) -> Roles:
         """The roles behind a request's cookie; none where the account is gone or has another password now."""
         session = self.sessions.of(cookies.get(self.cookie, ""))
-        if session is None or session.mark != self.accounts.mark(session.name):
+        if session is None or not session.mark or session.mark != self.accounts.mark(session.name):
             return UNKNOWN
         return AT_HOME if is_local(caller, headers) else OWNERS
 
@@ -63,6 +63,9 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
         wait = keeper.tries.wait(name, address)
         if wait:
             return _page(words, words("login_wait", n=ceil(wait)), given.get("next", ""), 429, name)
+        mark = keeper.accounts.mark(
+            name
+        )  # before the password is looked at: who is removed meanwhile has nothing that is good afterwards
         keeper.tries.wrong(name, address)  # before the answer is known: many at once are many
         async with keeper.turns:
             good = await asyncio.to_thread(keeper.accounts.right, name, given.get("password", ""))
@@ -71,7 +74,7 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
         keeper.tries.right(name, address)
         answer = RedirectResponse(prefix + _inner(given.get("next", "")), status_code=303)
         answer.set_cookie(
-            keeper.cookie, keeper.sessions.begin(name, keeper.accounts.mark(name)), max_age=int(LASTS), path=f"{prefix}/", httponly=True, samesite="lax",
+            keeper.cookie, keeper.sessions.begin(name, mark), max_age=int(LASTS), path=f"{prefix}/", httponly=True, samesite="lax",
             secure=is_secure(request.url.scheme, headers),
         )  # fmt: skip
         return answer
