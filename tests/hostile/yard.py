@@ -72,12 +72,12 @@ class Yard:
             found[number] = value
         return found
 
-    def state(self) -> dict[str, Any]:
-        """What must stay as it is: names, digests and times of all canaries."""
+    def state(self, unread: bool = True) -> dict[str, Any]:
+        """What must stay as it is: names, digests and times of all canaries; that of the last reading where they must be `unread`."""
         paths = sorted(
             path for folder in self.watched for path in folder.iterdir() if path.is_file() and path.name not in MODEL
         )
-        return {str(path): (path.stat().st_atime_ns, path.stat().st_mtime_ns, _digest(path)) for path in paths} | {str(folder): sorted(path.name for path in folder.iterdir()) for folder in self.watched}  # fmt: skip
+        return {str(path): (path.stat().st_atime_ns if unread else 0, path.stat().st_mtime_ns, _digest(path)) for path in paths} | {str(folder): sorted(path.name for path in folder.iterdir()) for folder in self.watched}  # fmt: skip
 
 
 def _digest(path: Path) -> str:
