@@ -11,11 +11,12 @@
   const send = make("button", words.send, "go"), halt = make("button", words.stop), fresh = make("button", words.new, "quiet");
   halt.type = fresh.type = "button"; halt.hidden = true;
   let about = null, boxes = [], talk = [], stopping = null;
-  try { talk = JSON.parse(sessionStorage.getItem("guest-talk") || "[]"); } catch { talk = []; }
-  const keep = () => sessionStorage.setItem("guest-talk", JSON.stringify(talk));
+  const drawer = () => "guest-talk " + about.link; // several links can have one address, one after the other
+  const keep = () => sessionStorage.setItem(drawer(), JSON.stringify(talk));
+  const kept = () => { try { return JSON.parse(sessionStorage.getItem(drawer()) || "[]"); } catch { return []; } };
   const line = (role, text) => { const made = make("div", undefined, "line " + role); made.append(make("b", role === "user" ? words.you : words.model), make("div", text, "said")); lines.append(made); return made.lastChild; };
   const draw = () => { lines.replaceChildren(); talk.forEach((each) => line(each.role, each.content)); };
-  const busy = (on) => { send.hidden = on; halt.hidden = !on; boxes.forEach((box) => { box.readOnly = on; }); };
+  const busy = (on) => { send.hidden = on; halt.hidden = !on; fresh.hidden = on; boxes.forEach((box) => { box.readOnly = on; }); };
   const over = () => { state.textContent = words.gone; state.className = "state bad"; form.hidden = true; };
   async function ask(path, body) {
     stopping = new AbortController();
@@ -75,11 +76,10 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault(); if (send.hidden) return;
     busy(true); state.className = "state"; state.textContent = "";
-    await (about.mode ? say() : attempt());
-    busy(false);
+    try { await (about.mode ? say() : attempt()); } finally { busy(false); }
   });
   halt.addEventListener("click", () => stopping && stopping.abort());
-  fresh.addEventListener("click", () => { if (stopping) stopping.abort(); talk = []; keep(); draw(); state.textContent = ""; });
+  fresh.addEventListener("click", () => { talk = []; keep(); draw(); state.textContent = ""; });
   function layout() {
     const asked = about.mode ? [{ name: "text", label: words.say }] : about.fields;
     boxes = asked.map((field) => { const box = make("textarea"); box.name = field.name; box.rows = about.mode ? 2 : 3; box.placeholder = field.label; box.setAttribute("aria-label", field.label); box.maxLength = about.limits.characters; return box; });
@@ -122,5 +122,5 @@
     if (name === "runs") list();
   }
   for (const each of ["chat", "runs"]) { const button = document.getElementById("to-" + each); if (button) button.addEventListener("click", () => show(each)); }
-  fetch("about").then(async (answer) => { if (!answer.ok) { chat.append(state); over(); return; } about = await answer.json(); layout(); });
+  fetch("about").then(async (answer) => { if (!answer.ok) { chat.append(state); over(); return; } about = await answer.json(); talk = kept(); layout(); });
 })();

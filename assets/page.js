@@ -26,7 +26,7 @@
   };
   // What the page was told last, what it has not been handed yet, and when it was told that something goes on. The question is a plain
   // request, and its clock is not one of Gradio's: each event of Gradio's looks through the whole page for everything events ever touched.
-  let told = [], fresh = [], asking = false, beaten = 0;
+  let told = [], fresh = [], asking = false, beaten = 0, started = "";
   const STEADY = [1, 3]; // beat and aside: to draw costs more than to ask
   async function ask() { // nobody looks at a hidden page
     const button = document.getElementById("news");
@@ -34,8 +34,11 @@
     asking = true;
     try {
       const answer = await fetch("news");
+      if (answer.status === 401) { location.reload(); return; } // logged out: there is a page for that
       if (!answer.ok) return;
-      const now = await answer.json();
+      const now = await answer.json(), by = answer.headers.get("x-started");
+      if (started && by !== started) { location.reload(); return; } // another process, while this page was hidden
+      started = by;
       const early = Date.now() - beaten < 2000 && now[0] === told[0];
       fresh = now.map((each, place) => each === told[place] || (early && STEADY.includes(place)) ? undefined : each);
     } catch { fresh = told[0] === "?" ? [] : ["?"]; } // the workbench is gone: an event of Gradio's finds that out, says so, and waits for it

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.commands import out
 from workbench.core.errors import UserError
+from workbench.core.files import there
 from workbench.core.text import terminal_lang
 from workbench.core.workspace import Workspace
 
@@ -77,7 +78,7 @@ def _clean(workspace: Workspace, arguments: Arguments) -> int:
 def _import(workspace: Workspace, arguments: Arguments) -> int:
     from workbench.data import hubset, intake
 
-    if not Path(arguments.path).exists() and (arguments.path in hubset.NAMED or hubset.REPO.fullmatch(arguments.path)):
+    if not there(Path(arguments.path)) and (arguments.path in hubset.NAMED or hubset.REPO.fullmatch(arguments.path)):
         wish = hubset.Wish(
             arguments.path, arguments.config, tuple(filter(None, arguments.split.split(","))), arguments.rows
         )

@@ -115,6 +115,22 @@ def test_a_choice_holds_against_answers_that_were_on_their_way(visit: Callable[.
     assert page.locator("#run-list label", has_text=working.run.id).locator("input").is_checked()
 
 
+def test_a_page_that_was_hidden_while_the_workbench_started_anew_is_loaded_again(visit: Callable[..., Any], workbench: Any, working: Working) -> None:  # fmt: skip
+    page = visit("/en/#runs")
+    page.locator("#run-list label", has_text=working.run.id).click()
+    shows(page, "20/1000")
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', { get: () => true, configurable: true }); window.old = true"
+    )
+    page.wait_for_timeout(1500)  # what was asked for is answered
+    workbench.restart()
+    page.evaluate("delete document.hidden")
+    page.wait_for_function("window.old === undefined")
+    shows(page, "20/1000")
+    working.steps(5)
+    shows(page, "25/1000")
+
+
 @pytest.mark.long
 def test_ten_tabs_show_the_same(visit: Callable[..., Any], workbench: Any, working: Working) -> None:
     first = visit("/en/#runs")

@@ -100,12 +100,16 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
 
 
 def nothing(guest: Any) -> None:
-    """A model that answers with nothing: that is said, and what was written is not lost."""
-    silent = 'data: {"end": "stop"}\n\n'
-    guest.route("**/chat", lambda route: route.fulfill(content_type="text/event-stream", body=silent))
+    """A model that answers late, and then with nothing: that is said, and what was written is not lost."""
+    held: list[Any] = []
+    guest.route("**/chat", lambda route: held.append(route))
     guest.fill("textarea", "anything?")
     guest.keyboard.press("Enter")
+    guest.locator(".foot button:visible", has_text="停止").wait_for()
+    assert not guest.locator(".foot .quiet").is_visible(), "no new conversation in the middle of an answer"
+    held[0].fulfill(content_type="text/event-stream", body='data: {"end": "stop"}\n\n')
     guest.locator(".state", has_text="没有给出任何回答").wait_for()
+    assert guest.locator(".foot .quiet").is_visible()
     assert guest.input_value("textarea") == "anything?"
     guest.unroute("**/chat")
 

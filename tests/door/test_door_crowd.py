@@ -196,29 +196,90 @@ def test_silent_and_slow_clients_do_not_keep_others_out(page: Page) -> None:
         each.close()
 
 
-def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def served(app: Any, play: Callable[[Any, tuple[str, int]], Any]) -> Any:
+    """What `play` tells of a server with our protocol and its address."""
     import uvicorn
 
+    async def scene() -> Any:
+        sock = wire.listen("127.0.0.1", 0)
+        server = uvicorn.Server(uvicorn.Config(app, http=wire.Patient, log_level="critical", lifespan="off", ws="none"))
+        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            return await asyncio.wait_for(play(server, sock.getsockname()), 60)
+        finally:
+            server.should_exit = True
+            await serving
+
+    return asyncio.run(scene())
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError
+
+
+async def much(scope: Any, receive: Any, send: Any) -> None:
+    """Eight megabytes."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8388608")]})
+    for part in range(8):
+        await send({"type": "http.response.body", "body": b"x" * 2**20, "more_body": part < 7})
+
+
+def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "HEADERS_WITHIN", 0.2)
 
-    async def nothing(scope: Any, receive: Any, send: Any) -> None:
-        raise AssertionError
-
-    async def scene() -> bytes:
-        sock = wire.listen("127.0.0.1", 0)
-        server = uvicorn.Server(
-            uvicorn.Config(nothing, http=wire.Patient, log_level="critical", lifespan="off", ws="none")
-        )
-        serving = asyncio.create_task(server.serve(sockets=[sock]))
-        reader, writer = await asyncio.open_connection(*sock.getsockname())
+    async def play(server: Any, address: tuple[str, int]) -> bytes:
+        reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTT")
-        told = await asyncio.wait_for(reader.read(), 20)
+        told = await reader.read()
         writer.close()
-        server.should_exit = True
-        await serving
         return told
 
-    assert asyncio.run(scene()) == b""
+    assert served(nothing, play) == b""
+
+
+def test_who_does_not_read_the_answer_is_let_go_and_who_reads_slowly_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "HEADERS_WITHIN", 0.3)
+
+    async def play(server: Any, address: tuple[str, int]) -> int:
+        deaf = [socket.create_connection(address) for _ in range(5)]
+        for each in deaf:
+            each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader, writer = await asyncio.open_connection(*address, limit=2**16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        came = 0
+        while piece := await reader.read(2**17):
+            came += len(piece)
+            await asyncio.sleep(0.02)
+        writer.close()
+        while server.server_state.connections:
+            with suppress(OSError):
+                deaf[0].send(b"G")  # nor is somebody kept who goes on asking
+            await asyncio.sleep(0.05)
+        for each in deaf:
+            each.close()
+        return came
+
+    assert served(much, play) > 2**23
+
+
+def test_one_address_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "OF_ADDRESS", 3)
+
+    async def ends(reader: Any) -> bool:
+        with suppress(asyncio.TimeoutError, TimeoutError):
+            return bool(await asyncio.wait_for(reader.read(), 0.5) == b"")
+        return False
+
+    async def play(server: Any, address: tuple[str, int]) -> list[bool]:
+        made = [await asyncio.open_connection(*address) for _ in range(5)]
+        found = list(await asyncio.gather(*(ends(reader) for reader, _ in made)))
+        for _, writer in made:
+            writer.close()
+        return found
+
+    assert served(nothing, play) == [False] * 5, "behind a proxy of this machine are many"
+    monkeypatch.setattr(wire, "is_loopback", lambda host: False)
+    assert served(nothing, play) == [False] * 3 + [True] * 2
 
 
 @pytest.mark.long

@@ -197,6 +197,19 @@ def test_all_uploads_together_have_a_quota_and_leave_nothing_when_broken(tmp_pat
     assert ask(guard, method="POST", path="/en/gradio_api/run/x", pieces=(b"x" * 400,))[0] == 200, "no upload"
 
 
+def test_what_is_cleaned_up_while_it_is_counted_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "COUNTED", 0)
+    quota = Quota(tmp_path / "up", most=1000)
+    (tmp_path / "up" / "abc").mkdir(parents=True)
+    (tmp_path / "up" / "abc" / "going.csv").symlink_to(tmp_path / "gone")  # listed, and not there when it is looked at
+    guard = Guard(reading, ALL, quota=quota)
+    assert ask(guard, method="POST", path="/en/gradio_api/upload", pieces=(b"x" * 100,), content_length="100")[0] == 200
+    monkeypatch.setattr(Quota, "room", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ask(guard, method="POST", path="/en/gradio_api/upload", pieces=(b"x" * 100,), content_length="100")
+    assert (quota.held, quota.busy) == (0, 0)
+
+
 def test_names_and_cookies_are_read_right() -> None:
     assert [host_name(name) for name in ("a:1", "A", "[::1]:5", "::1", "[::1]evil.com")] == ["a", "a", "::1", "::1", ""]
     assert [is_loopback(name) for name in ("localhost", *LOOPBACK, "0.0.0.0", "x")] == [True] * 4 + [False] * 2

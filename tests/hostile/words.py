@@ -85,8 +85,11 @@ def one(attack: Any, what: tuple[str, str, Any], given: dict[str, list[str]]) ->
     for which, value in attack.some():
         words = {**given, action.dest: ([f"{action.option_strings[-1]}={value}"] if action.option_strings else [value])}
         line = ["--workspace", str(attack.yard.workspace), name, *(word for each in words.values() for word in each)]
-        named = own(value, attack.yard.here) if action.dest in READS | PLACES else set()
-        attack.watch.named = named
+        told = {
+            word for dest, each in (given | {action.dest: [value]}).items() if dest in READS | PLACES for word in each
+        }
+        attack.watch.named = set().union(*(own(word, attack.yard.here) for word in told))
+        attack.named |= attack.watch.named
         attack.call((name, act, action.dest, which), partial(run, line))
         attack.watch.named = set()
 

@@ -230,7 +230,7 @@ def read(path: Path) -> Recipe:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"There is no recipe at {path}.", f"{path} 处没有配方。") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:
         reason = shorten(str(error).replace("\n", " "), 160)
         raise UserError(
             f"{path.name} is not a readable YAML file: {reason}",

@@ -143,8 +143,8 @@ class Guard:
         upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/upload")
         body = Counted(receive, FILE + BODY if upload else BODY, self.quota if upload else None, self.patience)
         told = _Told(send, body)
-        body.begin(headers.get("content-length", ""))
         try:
+            body.begin(headers.get("content-length", ""))
             if body.much is None:
                 await self.app(scope, body, told)
         except ClientDisconnect:

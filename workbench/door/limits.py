@@ -62,7 +62,7 @@ class Quota:
         """Bytes that may still come."""
         when, lying = self._counted
         if time.monotonic() - when >= COUNTED:
-            lying = sum(path.stat().st_size for path in self.folder.glob("*/*")) if self.folder.is_dir() else 0
+            lying = sum(map(_size, self.folder.glob("*/*"))) if self.folder.is_dir() else 0
             self._counted = (time.monotonic(), lying)
         around = next((each for each in (self.folder, *self.folder.parents) if each.exists()), Path("/"))
         return min(self.most - lying, int(shutil.disk_usage(around).free * SHARE)) - self.held
@@ -73,6 +73,14 @@ class Quota:
             for path in self.folder.iterdir():
                 if path.is_file():
                     path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 for what was cleaned up a moment ago."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 @dataclass

@@ -1,6 +1,7 @@
-"""HTTP as uvicorn speaks it, without endless patience: who connects and does not say what is wanted is let go.
+"""HTTP as uvicorn speaks it, without endless patience: who connects and does not say what is wanted, or does not read what is sent, is let go.
 
-uvicorn waits for a first request as long as it takes; a few hundred silent connections (slow-loris) would use up the file handles.
+uvicorn waits for a first request, and for an answer to be read, as long as it takes; a few hundred silent connections (slow-loris) would use up
+the file handles, and all the connections there may be.
 """
 
 from __future__ import annotations
@@ -10,17 +11,24 @@ import contextlib
 import os
 import re
 import socket
+from math import inf
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from workbench.core.errors import UserError
+from workbench.door.guard import is_loopback
 from workbench.door.peer import CALLER, Caller
+from workbench.door.register import network
 
 HEADERS_WITHIN = 20.0
 """Seconds in which a request's headers must be here, once the connection is there or its last answer is out."""
 CONNECTIONS = 1000
 """At a time; one more is told: busy (503)."""
+OF_ADDRESS = 250
+"""Of those, from one address of elsewhere (a class behind its router: 40 browsers of six each); one more is closed at once."""
+READ = 1000
+"""Bytes a second that are to be read of an answer that waits for it."""
 
 
 PIECE = 64 * 1024
@@ -49,12 +57,19 @@ class Patient(H11Protocol):
     app: Any
 
     _alarm: asyncio.TimerHandle | None = None
+    _unread = inf
+    """Bytes of answers that waited to be read when that was looked at last."""
+    house = ""
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
         super().connection_made(transport)
         in_pieces(transport)
         self.app = introduced(self.app, Caller(self.client or ("", 0), self.server or ("", 0), transport.is_closing))
+        self.house = network((self.client or ("", 0))[0])
+        same = sum(getattr(each, "house", "") == self.house for each in self.connections)
+        if same > OF_ADDRESS and not is_loopback(self.house):  # behind a proxy of this machine are many
+            transport.close()
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -62,13 +77,29 @@ class Patient(H11Protocol):
         super().data_received(data)
         if self._is_idle():
             self._wait()
-        else:
+        elif not self.flow.write_paused:
             self._stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is waited for any more."""
         self._stop()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More of an answer waits to be read than is kept: by when, is looked at."""
+        super().pause_writing()
+        self._look()
+
+    def resume_writing(self) -> None:
+        """It was read."""
+        super().resume_writing()
+        if not self._is_idle():
+            self._stop()
+
+    def on_response_complete(self) -> None:
+        """The clock runs again; the end of the answer may wait to be read."""
+        super().on_response_complete()
+        self._look()
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -82,9 +113,18 @@ class Patient(H11Protocol):
             self._alarm.cancel()
             self._alarm = None
 
+    def _look(self) -> None:
+        self._unread = inf
+        self._wait()
+
     def _late(self) -> None:
         self._alarm = None
-        if self._is_idle() and not self.transport.is_closing():
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        if self._unread and before - self._unread >= READ * HEADERS_WITHIN:
+            self._wait()
+        elif self._unread:
+            self.transport.abort()  # to close it would wait for the reader
+        elif self._is_idle() and not self.transport.is_closing():
             self.transport.close()
 
 

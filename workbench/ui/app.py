@@ -30,6 +30,9 @@ from workbench.ui.login import Keeper
 from workbench.ui.site import Site
 from workbench.ui.words import Words
 
+STARTED = secrets.token_hex(8)
+"""Of this process: a page that was made by another is loaded again, for what Gradio keeps of a page is in the memory of the process."""
+
 
 @dataclass(frozen=True)
 class Door:
@@ -130,7 +133,7 @@ def _page(lang: Lang, workspace: Workspace, door: Door, feed: Feed) -> FastAPI:
 
     @app.get(f"/{lang}/news", include_in_schema=False)
     def told() -> JSONResponse:
-        return JSONResponse(news(lang, workspace, feed))
+        return JSONResponse(news(lang, workspace, feed), headers={"x-started": STARTED})
 
     @app.get(f"/{lang}/hints", include_in_schema=False)
     def hinted() -> JSONResponse:

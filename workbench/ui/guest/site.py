@@ -104,6 +104,7 @@ def _talk(app: FastAPI, workspace: Workspace, link: links.Link, guests: Guests) 
         more = {name: words("guest_optional") for name in model.asks if not roles[name].required}
         asked = [{"name": name, "label": words.say(roles[name].label) + more.get(name, "")} for name in model.asks]
         return {
+            "link": link.id,
             "run": link.run,
             "mode": model.mode,
             "fields": asked,
