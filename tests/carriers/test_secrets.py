@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +116,27 @@ def test_a_run_by_a_real_worker_and_one_that_fails(home: Workspace, tmp_path: Pa
     clean("what doctor says", json.dumps(examine(home), default=str))
 
 
+ENCODERS = {"onnx": {"task": "text-classification", "family": "bert"}}
+"""Kinds that are made of a model that reads only."""
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run to be taken away."""
-    return run_with(tmp_path_factory.mktemp("taken"), "trainer", {"max_steps": 2}, task="chat")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """A finished run that can be taken away as that kind."""
+
+    @cache
+    def made(task: str, family: str) -> Run:
+        return run_with(tmp_path_factory.mktemp("taken"), "trainer", {"max_steps": 2}, task=task, family=family)
+
+    return lambda kind: made(**ENCODERS.get(kind, {"task": "chat", "family": "llama"}))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", TAKEN)
-def test_whatever_is_taken_away(kind: str, run: Run, hub: Hub, tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:  # fmt: skip
+def test_whatever_is_taken_away(kind: str, finished: Callable[[str], Run], hub: Hub, tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:  # fmt: skip
     from huggingface_hub import constants
 
+    run = finished(kind)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     caplog.set_level(logging.DEBUG)
     exporting.take(run, kind, tmp_path / "out", **({"repo": "me/tuned"} if kind == "hub" else {}))

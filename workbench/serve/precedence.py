@@ -18,7 +18,7 @@ FLOOR = 0.06
 """Share of the machine's memory."""
 GUESTS = 0.1
 """Share of its time that a server for guests works while a run trains on the same processor. A nice level is not enough: 20 guests at level 19
-slowed training by 42 % on two cores, with this share by 2.7 % (BENCHMARKS, F18)."""
+slowed training by 42 % on two cores, with this share by less than a tenth of that (BENCHMARKS, F18)."""
 LOOKED_AT = 50
 EVERY = 1.0
 """Seconds between two looks."""
