@@ -85,9 +85,8 @@ class Engine(threading.Thread):
             self._ended = True
             self._bell.notify()
 
-    # What only this thread does.
     def run(self) -> None:
-        """Until `end`."""
+        """Until `end`. This, and what follows, is for this thread only."""
         with torch.inference_mode():
             while self._next():
                 self.pace.begin()
