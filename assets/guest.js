@@ -10,14 +10,17 @@
   lines.setAttribute("aria-live", "polite"); state.setAttribute("role", "status");
   const send = make("button", words.send, "go"), halt = make("button", words.stop), fresh = make("button", words.new, "quiet");
   halt.type = fresh.type = "button"; halt.hidden = true;
-  let about = null, boxes = [], talk = [], stopping = null;
+  let about = null, boxes = [], talk = [], stopping = null, began = 0;
   const drawer = () => "guest-talk " + about.link; // several links can have one address, one after the other
   const keep = () => sessionStorage.setItem(drawer(), JSON.stringify(talk));
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(drawer()) || "[]"); } catch { return []; } };
   const line = (role, text) => { const made = make("div", undefined, "line " + role); made.append(make("b", role === "user" ? words.you : words.model), make("div", text, "said")); lines.append(made); return made.lastChild; };
   const draw = () => { lines.replaceChildren(); talk.forEach((each) => line(each.role, each.content)); };
+  const page = document.documentElement, follows = () => page.scrollHeight - page.scrollTop - page.clientHeight < 120;
+  const down = () => { page.scrollTop = page.scrollHeight; }; // the box to write in covers the foot of the page: to show an answer is to go to the very end
   const busy = (on) => { send.hidden = on; halt.hidden = !on; fresh.hidden = on; boxes.forEach((box) => { box.readOnly = on; }); };
-  const over = () => { state.textContent = words.gone; state.className = "state bad"; form.hidden = true; };
+  const over = () => { state.textContent = words.gone; state.className = "state bad"; if (form.contains(state)) chat.append(state); form.hidden = true; };
+  const LOOK = 30_000; // milliseconds
   async function ask(path, body) {
     stopping = new AbortController();
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: stopping.signal });
@@ -42,21 +45,24 @@
     if (!text) return;
     talk.push({ role: "user", content: boxes[0].value }); boxes[0].value = ""; draw();
     const place = line("assistant", "");
+    down();
     lines.lastChild.classList.add("writing");
     let told = "", failed = null, ended = "";
     try {
       await pieces(await ask("chat", { messages: talk }), (event) => {
         if (event.loading) state.textContent = words.loading;
-        if (event.place) state.textContent = fill(words.place, { n: event.place });
-        if (event.text) { state.textContent = ""; told += event.text; place.textContent = told; place.scrollIntoView({ block: "nearest" }); }
+        if (event.place > 1) state.textContent = fill(words.place, { n: event.place });
+        if (event.text) { state.textContent = ""; const near = follows(); told += event.text; place.textContent = told; if (near) down(); }
         if (event.end) ended = event.end;
         if (event.error) failed = sentence(event.error);
       });
     } catch (error) { failed = error && error.name === "AbortError" ? "" : typeof error === "string" ? error : error === null ? null : words.broken; if (error === null) { talk.pop(); keep(); draw(); return; } }
     if (told) talk.push({ role: "assistant", content: told }); else boxes[0].value = talk.pop().content;
+    const near = follows();
     keep(); draw();
-    state.textContent = failed || (ended === "length" ? words.cut : told || failed === "" ? "" : words.empty); state.className = failed ? "state bad" : "state";
-    boxes[0].focus();
+    state.textContent = failed || (failed === "" ? words.stopped : ended === "length" ? words.cut : told ? "" : words.empty); state.className = failed ? "state bad" : "state";
+    if (near) down();
+    boxes[0].focus({ preventScroll: true });
   }
   async function attempt() {
     const fields = Object.fromEntries(boxes.map((box) => [box.name, box.value]));
@@ -75,21 +81,29 @@
   }
   form.addEventListener("submit", async (event) => {
     event.preventDefault(); if (send.hidden) return;
-    busy(true); state.className = "state"; state.textContent = "";
+    busy(true); began = Date.now(); state.className = "state"; state.textContent = "";
     try { await (about.mode ? say() : attempt()); } finally { busy(false); }
   });
-  halt.addEventListener("click", () => stopping && stopping.abort());
+  halt.addEventListener("click", () => { if (stopping && Date.now() - began > 700) stopping.abort(); }); // the second click of two is none
   fresh.addEventListener("click", () => { talk = []; keep(); draw(); state.textContent = ""; });
   function layout() {
     const asked = about.mode ? [{ name: "text", label: words.say }] : about.fields;
     boxes = asked.map((field) => { const box = make("textarea"); box.name = field.name; box.rows = about.mode ? 2 : 3; box.placeholder = field.label; box.setAttribute("aria-label", field.label); box.maxLength = about.limits.characters; return box; });
     boxes.forEach((box) => box.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); } }));
     foot.append(send, halt, ...(about.mode ? [fresh] : []));
-    form.append(...boxes, foot);
-    chat.append(note, lines, state, form);
+    boxes.forEach((box) => box.addEventListener("input", () => { if (box.value.length >= box.maxLength) { state.textContent = fill(words.full, { n: box.maxLength }); state.className = "state"; } }));
+    form.append(state, ...boxes, foot);
+    chat.append(note, lines, form);
     draw();
     document.getElementById("about").textContent = `${about.run} · ${fill(words.ends, { time: new Date(about.until * 1000).toLocaleString(zh ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "short" }) })}`;
-    boxes[0].focus();
+    boxes[0].focus({ preventScroll: true });
+    if (talk.length) down();
+    setInterval(look, LOOK);
+  }
+  async function look() { // whether the link is still there, while nobody asks; and we are
+    if (document.hidden || form.hidden || send.hidden) return;
+    try { const answer = await fetch("about"); if (answer.status === 401 || answer.status === 403) over(); }
+    catch { if (!send.hidden) { state.textContent = words.broken; state.className = "state bad"; } }
   }
   // runs to look at
   const looked = async (path) => { const answer = await fetch(path); if (answer.status === 401 || answer.status === 403) { over(); show("chat"); } return answer.ok ? answer.json() : null; };

@@ -59,7 +59,11 @@
   });
   setInterval(() => { dots(); ask(); }, 1000);
   document.addEventListener("visibilitychange", ask);
-  window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); let tries = 40; const seek = () => { const lab = document.getElementById("lab"); if (lab) lab.scrollIntoView({ block: "start" }); else if (tries--) setTimeout(seek, 100); }; setTimeout(seek, 150); } };
+  window.wbSeek = (id, block, tries = 40) => setTimeout(() => { // into view, as soon as it is there to be seen
+    const found = document.getElementById(id);
+    if (found && found.offsetParent) found.scrollIntoView({ block }); else if (tries) window.wbSeek(id, block, tries - 1);
+  }, tries === 40 ? 300 : 100);
+  window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); window.wbSeek("lab", "start"); } };
   // Gradio shows a lab an instant before it listens to it. What is pressed in between waits, and is pressed again.
   let awake = "";
   const asleep = () => { const lab = document.querySelector("#lab h2[data-shown]"); return Boolean(lab) && lab.dataset.shown !== awake; };
@@ -110,10 +114,10 @@
     if (go) {
       event.preventDefault(); window.wbGo(go.dataset.go);
       const fold = go.dataset.open && document.querySelector(`#${go.dataset.open} > button`);
-      if (fold) { if (!fold.classList.contains("open")) fold.click(); fold.scrollIntoView({ block: "center" }); }
+      if (fold) { if (!fold.classList.contains("open")) fold.click(); window.wbSeek(go.dataset.seek || go.dataset.open, "center"); }
     }
     const copy = event.target.closest && event.target.closest("[data-copy]");
-    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = copy.dataset.done; }, () => {});
+    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { const said = copy.textContent; copy.textContent = copy.dataset.done; if (said !== copy.dataset.done) setTimeout(() => { copy.textContent = said; }, 2500); }, () => {});
     if (event.target.closest?.(".label-wrap")) [300, 1500].forEach((later) => setTimeout(() => window.dispatchEvent(new Event("resize")), later)); // a chart drawn in a shut fold takes its width now
     const more = event.target.closest && event.target.closest("[data-more]");
     if (more) {

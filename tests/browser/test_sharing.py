@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -31,7 +33,7 @@ def run(workbench: Any, tmp_path: Any) -> Iterator[Run]:
         process.stop(workbench.workspace, each.id)
 
 
-def shared(page: Any, run: Run) -> str:
+def shared(page: Any, run: Run, workspace_links: Path) -> str:
     page.locator("#chat-run input").fill(run.id)
     page.locator("ul[role=listbox] li", has_text=run.id).click()
     page.click("#share > button")
@@ -45,6 +47,7 @@ def shared(page: Any, run: Run) -> str:
         taken.listen()
         port = str(taken.getsockname()[1])
         refused(page, "/try", port, f"Port {port} on 127.0.0.1 cannot be used")
+    assert list(workspace_links.iterdir()) == [], "what was refused leaves nothing"
     page.click("#share-go")
     address = page.locator("#share-said .address code")
     address.first.wait_for()
@@ -65,7 +68,7 @@ def refused(page: Any, path: str, port: str, said: str) -> None:
 
 def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], workbench: Any, run: Run, chromium: Any, picture: Any) -> None:  # fmt: skip
     page = visit("/en/#chat")
-    url = shared(page, run)
+    url = shared(page, run, workbench.workspace.root / "door" / "links")
     page.locator("#shared", has_text=run.id).wait_for()
     picture(page, "share-en")
     guest = chromium.new_context(locale="zh-CN", viewport={"width": 900, "height": 720}).new_page()
@@ -82,6 +85,7 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     assert guest.locator("img").count() == 0
     picture(guest, "guest-zh")
     nothing(guest)
+    long_talk(guest)
     guest.click("#to-runs")
     guest.locator(".run", has_text="looked-at").click()
     guest.locator(".curve .js-plotly-plot, .curve.js-plotly-plot").wait_for()
@@ -91,12 +95,29 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     page.click("#share-stop")
     page.locator("#share-taken .note.good", has_text="is taken back").wait_for()
     page.locator("#shared").wait_for(state="detached")
+    page.locator("#share-said .address").wait_for(state="detached")
     guest.click("#to-chat")
     guest.fill("textarea", "still there?")
     guest.keyboard.press("Enter")
     guest.locator(".state.bad").wait_for()
     assert problems == []
     guest.context.close()
+
+
+def long_talk(guest: Any) -> None:
+    """More than the window holds: the newest answer, and what is said of it, are seen above the box."""
+    piece = json.dumps({"text": "line\n" * 12}) + "\n\ndata: " + json.dumps({"end": "length"})
+    guest.route("**/chat", lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {piece}\n\n"))
+    for _ in range(3):
+        guest.fill("textarea", "again")
+        guest.keyboard.press("Enter")
+        guest.locator(".state", has_text="截断").wait_for()
+        below = "document.querySelector('form').getBoundingClientRect().top - document.querySelector('.lines').getBoundingClientRect().bottom"
+        assert guest.evaluate(below) >= -1
+    guest.unroute("**/chat")
+    guest.reload()
+    guest.locator(".line").first.wait_for()
+    assert guest.evaluate(below) >= -1, "after a reload, too"
 
 
 def nothing(guest: Any) -> None:

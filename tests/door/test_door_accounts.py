@@ -106,6 +106,18 @@ def test_who_is_removed_while_logging_in_is_not_let_in(accounts: Accounts, monke
     assert keeper.who(Caller(("9.9.9.9", 1)), {}, cookies) == UNKNOWN
 
 
+def test_who_logs_in_gets_the_language_that_was_chosen_there_or_wanted_before(accounts: Accounts) -> None:
+    app = FastAPI()
+    routes(app, Keeper(accounts), "/wb", lambda request: "zh" if request.query_params.get("lang") == "zh" else "en")
+    given = {"name": "mei", "password": "correct horse battery"}
+    with TestClient(app) as client:
+        assert 'lang="zh"' in client.get("/login?next=/zh/").text.partition("<head>")[0]
+        assert 'lang="en"' in client.get("/login?next=/zh/&lang=en").text.partition("<head>")[0]
+        for asked, after, led in (("/login", "/zh/", "/wb/zh/"), ("/login?lang=en", "/zh/", "/wb/en/"), ("/login?lang=zh", "", "/wb/zh/"), ("/login", "//evil.example", "/wb/en/")):  # fmt: skip
+            answer = client.post(asked, data={**given, "next": after}, follow_redirects=False)
+            assert (answer.status_code, answer.headers["location"]) == (303, led)
+
+
 def test_accounts_added_at_once_are_all_there(accounts: Accounts) -> None:
     names = [f"user-{number}" for number in range(6)]
     with ThreadPoolExecutor(6) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from workbench.door import limits
 from workbench.door import link as links
 from workbench.door.limits import Counted
 from workbench.door.link import Terms
+from workbench.serve.schema import Refused as ServeRefused
 from workbench.ui.guest import asking, process
 from workbench.ui.guest.asking import Model
 
@@ -47,6 +49,20 @@ class Server:
         if not self.alive:
             raise httpx.ConnectError("nobody listens")
         return httpx.Response(200, json={"shown": {"text": "yes"}})
+
+
+def test_a_conversation_that_is_longer_than_the_model_reads_is_told_so(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    server = Server(monkeypatch)
+    refused = ServeRefused("4051 tokens", code="context_length_exceeded").body()
+    monkeypatch.setattr(server, "answer", lambda request: httpx.Response(400, json=refused))
+    monkeypatch.setattr(asking.client, "asynchronous", lambda endpoint: httpx.AsyncClient(transport=httpx.MockTransport(server.answer), base_url="http://x"))  # fmt: skip
+
+    async def scene() -> list[str]:
+        return [event async for event in asking.events(model, [{"role": "user", "content": "x" * 4000}])]
+
+    told = json.loads(asyncio.run(scene())[-1].removeprefix("data: "))
+    assert told == {"error": asking.TOO_MUCH._asdict()}
+    assert "begin a new conversation" in told["error"]["en"]
 
 
 def test_a_server_that_died_is_looked_for_with_the_next_question(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

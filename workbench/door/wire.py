@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from workbench.core.errors import UserError
+from workbench.core.text import Text
 from workbench.door.guard import is_loopback
 from workbench.door.peer import CALLER, Caller
 from workbench.door.register import network
@@ -147,11 +149,18 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         made.close()
         raise UserError(
-            f"Port {port} on {host} cannot be used ({error.strerror}); choose another.",
-            f"{host} 的端口 {port} 无法使用（{error.strerror}）；请另选一个。",
+            f"Port {port} on {host} cannot be used ({why(error).en}); choose another.",
+            f"{host} 的端口 {port} 无法使用（{why(error).zh}）；请另选一个。",
             field="port",
         ) from error
     return made
+
+
+def why(error: OSError) -> Text:
+    """Why a port cannot be had."""
+    known = {errno.EADDRINUSE: "已被占用", errno.EACCES: "没有权限", errno.EADDRNOTAVAIL: "本机没有该地址"}
+    said = error.strerror or type(error).__name__
+    return Text(said, known.get(error.errno or 0, said))
 
 
 def way_out() -> str:

@@ -14,6 +14,10 @@ class Busy(UserError):
     """The queue is full: the same question may be answered a moment later."""
 
 
+class TooLong(UserError):
+    """More than the model can read at once."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What a stream says: text with the tokens it came with; why it ended; tokens used; or the place in the queue (and for whom it waits)."""
@@ -65,5 +69,5 @@ def refusal(body: Any) -> UserError:
         "no_room": Text("", "内存不足，无法在基础模型之外再载入这个模型；请单独启动它，或调大 --room。"),
         "context_length_exceeded": Text("", "对话太长，超出模型的上下文长度；请缩短后再试。"),
     }.get(str(facts.get("code")), Text("", f"模型服务拒绝了请求：{message}"))
-    kind = Busy if facts.get("code") == "busy" else UserError
+    kind = {"busy": Busy, "context_length_exceeded": TooLong}.get(str(facts.get("code")), UserError)
     return kind(message, chinese.zh, field=facts.get("param"))

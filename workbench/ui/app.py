@@ -23,7 +23,7 @@ from workbench.door.guard import Guard, anybody, is_loopback
 from workbench.door.limits import FILE, Quota
 from workbench.door.peer import is_blind
 from workbench.door.roles import LOOPBACK, OWNER_RULES
-from workbench.door.wire import CONNECTIONS, Patient, alone, way_out
+from workbench.door.wire import CONNECTIONS, Patient, alone, way_out, why
 from workbench.ui import hints, login
 from workbench.ui.feed import Feed
 from workbench.ui.login import Keeper
@@ -229,9 +229,9 @@ def check_port(door: Door) -> None:
             probe.bind((door.host, door.port))
         except OSError as error:
             raise UserError(
-                f"Port {door.port} on {door.host} cannot be used ({error.strerror}); stop what uses it or choose another "
+                f"Port {door.port} on {door.host} cannot be used ({why(error).en}); stop what uses it or choose another "
                 f"with --port {door.port + 1}.",
-                f"{door.host} 的端口 {door.port} 无法使用（{error.strerror}）；请停止占用它的程序，或用 --port {door.port + 1} 换一个。",
+                f"{door.host} 的端口 {door.port} 无法使用（{why(error).zh}）；请停止占用它的程序，或用 --port {door.port + 1} 换一个。",
                 field="--port",
             ) from error
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from workbench.core.text import Lang
+from workbench.core.text import LANGS, Lang
 from workbench.door.accounts import LASTS, Accounts, Sessions, Tries
 from workbench.door.guard import Headers, address_of, is_secure
 from workbench.door.peer import Caller
@@ -50,13 +50,21 @@ class Keeper:
 def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Request], Lang]) -> None:
     """Add the pages for logging in and out to `app`; `language` says in which."""
 
+    def tongue(request: Request, after: str) -> Lang:
+        """What was chosen on this page, else that of the page somebody wanted."""
+        wanted = next((lang for lang in LANGS if after == f"/{lang}/"), None)
+        return language(request) if wanted is None or "lang" in request.query_params else wanted
+
     @app.get("/login", include_in_schema=False)
     def asked(request: Request) -> HTMLResponse:
-        return _page(Words(language(request)), "", request.query_params.get("next", ""), 200)
+        return _page(
+            Words(tongue(request, request.query_params.get("next", ""))), "", request.query_params.get("next", ""), 200
+        )
 
     @app.post("/login", include_in_schema=False)
     async def tried(request: Request) -> Response:
-        words, given = Words(language(request)), await _form(request)
+        given = await _form(request)
+        words = Words(tongue(request, given.get("next", "")))
         headers = {key.lower(): value for key, value in request.headers.items()}
         name = given.get("name", "")[:80]
         address = network(address_of(request.client or ("", 0), headers, keeper.behind_proxy))
@@ -72,7 +80,7 @@ def routes(app: FastAPI, keeper: Keeper, prefix: str, language: Callable[[Reques
         if not good:
             return _page(words, words("login_wrong"), given.get("next", ""), 401, name)
         keeper.tries.right(name, address)
-        answer = RedirectResponse(prefix + _inner(given.get("next", "")), status_code=303)
+        answer = RedirectResponse(f"{prefix}/{words.lang}/", status_code=303)
         answer.set_cookie(
             keeper.cookie, keeper.sessions.begin(name, mark), max_age=int(LASTS), path=f"{prefix}/", httponly=True, samesite="lax",
             secure=is_secure(request.url.scheme, headers),

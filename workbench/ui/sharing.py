@@ -36,9 +36,9 @@ def build(page: Page, run: Any) -> None:
     """The fold on the Chat page."""
     words = page.words
     with gr.Accordion(words("share_title"), open=False, elem_id="share"):
-        gr.HTML(hint(words("share_text")), padding=False)
         away = gr.HTML(hint(words("share_away")), padding=False, visible=False)
         with gr.Column() as here:
+            gr.HTML(hint(words("share_text")), padding=False)
             with gr.Row():
                 what = gr.Radio([(words("share_chat"), False), (words("share_runs"), True)], value=False, label=words("share_what"), elem_id="share-what", interactive=True)  # fmt: skip
                 hours = gr.Radio([(words("share_hours", n=n), n) for n in HOURS], value=8, label=words("share_until"), elem_id="share-hours", interactive=True)  # fmt: skip
@@ -50,33 +50,49 @@ def build(page: Page, run: Any) -> None:
                 back = gr.Button(words("share_stop"), visible=False, elem_id="share-stop")
                 everything = gr.Button(words("share_stop_all"), visible=False, elem_id="share-stop-all")
             taken = gr.HTML(padding=False, elem_id="share-taken")  # apart from the new link, which is shown once
-    listed = [open_now, back, everything]
+        shown = gr.State("")  # the link that is shown; one that is over is shown no longer
+    given = [run, open_now, what, hours, *where[:3]]
+    _wire(page, given, (go, back, everything), (where[3], taken, said, shown), (here, away))
+
+
+def _wire(
+    page: Page, given: list[Any], buttons: tuple[Any, Any, Any], told: tuple[Any, ...], places: tuple[Any, Any]
+) -> None:
+    """What the buttons do. `told`: what is wrong, what was taken back, the link that was made, and which it is."""
+    words, open_now = page.words, given[1]
+    (go, back, everything), (wrong, taken, said, shown) = buttons, told
+    more = [open_now, back, everything, said, shown]
+
+    def drawn(chosen: str | None, made: str) -> list[Any]:
+        over = made and made not in [each.id for each in links.all_open(page.workspace)]
+        return [*_listed(page, chosen), "" if over else gr.skip(), "" if over else gr.skip()]
 
     @only_here
     def shared(run_id: str | None, chosen: str | None, *terms: Any) -> list[Any]:
-        *told, made = _shared(page, run_id or "", terms)
-        return [*told, *_listed(page, chosen, made)]
+        refused, link, made = _shared(page, run_id or "", terms)
+        return [refused, "", *_listed(page, chosen, made), link, made or gr.skip()]
 
     @only_here
-    def stopped(chosen: str | None) -> list[Any]:
-        return [_stopped(page, chosen), *_listed(page, chosen)]
+    def stopped(chosen: str | None, made: str) -> list[Any]:
+        return ["", _stopped(page, chosen), *drawn(chosen, made)]
 
     @only_here
-    def all_stopped() -> list[Any]:
+    def all_stopped(made: str) -> list[Any]:
         for each in links.all_open(page.workspace):
             process.stop(page.workspace, each.id)
-        return [fine(words("share_stopped")), *_listed(page, None)]
+        return ["", fine(words("share_stopped")), *drawn(None, made)]
 
-    go.click(shared, [run, open_now, what, hours, *where[:3]], [where[3], said, *listed])
-    back.click(stopped, [open_now], [taken, *listed], queue=False)
-    everything.click(all_stopped, None, [taken, *listed], queue=False)
+    seek = "wrong => { if (!wrong) wbSeek('share-said', 'center'); }"
+    go.click(shared, given, [wrong, taken, *more]).then(None, [wrong], None, js=seek)
+    back.click(stopped, [open_now, shown], [wrong, taken, *more], queue=False)
+    everything.click(all_stopped, [shown], [wrong, taken, *more], queue=False)
 
     def opened(chosen: str | None, request: gr.Request) -> list[Any]:
         local = bool(roles_of(request) & LOCALS)
-        return [gr.update(visible=local), gr.update(visible=not local), *_listed(page, chosen)]
+        return [gr.update(visible=local), gr.update(visible=not local), *drawn(chosen, "")]
 
-    page.loads.append((opened, [open_now], [here, away, *listed]))
-    page.aside.change(lambda chosen: _listed(page, chosen), [open_now], listed, queue=False, show_progress="hidden")
+    page.loads.append((opened, [open_now], [*places, *more]))
+    page.aside.change(drawn, [open_now, shown], more, queue=False, show_progress="hidden")
 
 
 def _where(page: Page) -> tuple[Any, Any, Any, Any]:

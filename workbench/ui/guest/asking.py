@@ -18,7 +18,7 @@ from workbench.core.workspace import Workspace
 from workbench.door.guests import Refused
 from workbench.door.link import Limits, Link, folder
 from workbench.serve import client
-from workbench.serve.hearing import Busy, Told, told
+from workbench.serve.hearing import Busy, Told, TooLong, told
 from workbench.serve.slot import Slot, within
 from workbench.serve.talk import CHAT
 from workbench.ui.talk import mode_of
@@ -119,11 +119,17 @@ async def events(model: Model, asked: Messages | str) -> AsyncIterator[str]:
             if piece:
                 yield _event(piece)
     except (UserError, httpx.HTTPError) as error:
-        model.lost()
-        yield _event({"error": (BUSY if isinstance(error, Busy) else BROKEN)._asdict()})
+        said = BUSY if isinstance(error, Busy) else TOO_MUCH if isinstance(error, TooLong) else BROKEN
+        if said is BROKEN:
+            model.lost()
+        yield _event({"error": said._asdict()})
 
 
 BUSY = Text("The model is busy; try again in a moment.", "模型正忙，请稍后再试。")
+TOO_MUCH = Text(
+    "This conversation is longer than the model can read at once: shorten what you wrote, or begin a new conversation.",
+    "这段对话超出了模型一次能读的长度：请缩短输入，或开始新的对话。",
+)
 BROKEN = Text("No answer came; try again in a moment.", "没有得到回答，请稍后再试。")
 
 

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,9 @@ def start(workspace: Workspace, link: links.Link, port: int = 0) -> dict[str, An
         told = links.state(workspace, link.id)
         if "error" in told:
             links.close(workspace, link.id)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(2)
+            shutil.rmtree(folder, ignore_errors=True)  # there never was a link
             raise UserError(told["error"]["en"], told["error"]["zh"], field=told["error"].get("field"))
         if "urls" in told:
             return told

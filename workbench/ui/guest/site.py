@@ -33,7 +33,7 @@ from workbench.ui.words import Words
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"  # fmt: skip
 """Nothing but our own files; plotly sets styles in the page."""
 STRICT = {**HEADERS, "content-security-policy": POLICY}
-WORDS = ("guest_note", "guest_say", "guest_send", "guest_stop", "guest_new", "guest_you", "guest_model", "guest_loading", "guest_place", "guest_broken", "guest_runs", "guest_chat", "guest_before", "guest_after", "guest_none", "guest_gone", "guest_ends", "guest_cut", "guest_empty", "guest_metric")  # fmt: skip
+WORDS = ("guest_note", "guest_say", "guest_send", "guest_stop", "guest_new", "guest_you", "guest_model", "guest_loading", "guest_place", "guest_broken", "guest_runs", "guest_chat", "guest_before", "guest_after", "guest_none", "guest_gone", "guest_ends", "guest_cut", "guest_stopped", "guest_full", "guest_empty", "guest_metric")  # fmt: skip
 TOO_LONG = 256 * 2**10
 """Bytes of a question's request."""
 
