@@ -297,7 +297,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "S5", Text("Somebody guesses passwords", "有人猜密码"),
         Text("5 tries a minute by user and address, 30 by address; an unknown name takes as long as a wrong password", "每个用户和地址每分钟 5 次、每个地址 30 次；未知用户名与错误密码耗时相同"),
-        named(DOOR["accounts"], "five_wrong_tries_a_minute_and_no_more_by_a_clock_nobody_can_set", "an_address_that_tries_many_names_is_slowed_down_too", "an_unknown_name_takes_as_long_as_a_wrong_password", "ten_thousand_guesses_tell_no_name", "sessions_end_by_age_and_by_rest_and_only_their_hash_is_kept"),
+        named(DOOR["accounts"], "five_wrong_tries_a_minute_and_no_more_by_a_clock_nobody_can_set", "an_address_that_tries_many_names_is_slowed_down_too", "who_is_removed_while_logging_in_is_not_let_in", "a_damaged_file_lets_nobody_in_and_is_not_written_over", "an_unknown_name_takes_as_long_as_a_wrong_password", "ten_thousand_guesses_tell_no_name", "sessions_end_by_age_and_by_rest_and_only_their_hash_is_kept"),
         "the accounts themselves, with a hash 200 times cheaper; how often one kind of wrong answer takes longer than the other",
     ),
     Fault(
@@ -339,7 +339,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "F19", Text("Large, many, slow, silent and vanishing uploads", "大量、超大、缓慢、静默和中断的上传"),
         Text("The page answers within 100 ms, memory grows by 64 MiB at most, nothing is left, quota answers 413", "页面 100 毫秒内响应；内存增长不超过 64 MiB；不留残余；超额返回 413"),
-        named(DOOR["crowd"], "fifty_uploads_at_once_leave_the_page_quick", "a_client_that_vanishes_in_the_middle_leaves_nothing", "silent_and_slow_clients_do_not_keep_others_out", "who_connects_and_says_nothing_is_let_go", "a_gigabyte_is_taken_in_without_being_held")
+        named(DOOR["crowd"], "fifty_uploads_at_once_leave_the_page_quick", "a_client_that_vanishes_in_the_middle_leaves_nothing", "silent_and_slow_clients_do_not_keep_others_out", "who_connects_and_says_nothing_is_let_go", "who_does_not_read_the_answer_is_let_go_and_who_reads_slowly_is_not", "one_address_cannot_take_all_connections", "a_gigabyte_is_taken_in_without_being_held")
         + named(DOOR["guard"], "all_uploads_together_have_a_quota_and_leave_nothing_when_broken", "a_body_is_cut_off_where_it_grows_too_big", "a_body_that_stops_coming_is_not_waited_for"),
         "a real page; the 95th percentile of its answers meanwhile",
     ),
