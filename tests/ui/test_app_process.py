@@ -167,7 +167,7 @@ def test_who_logs_in_gets_a_cookie_and_the_page_under_its_path(tmp_path: Path, m
         form = b"name=workbench&password=correct+horse+battery&next=https://evil.example/"
         through = {"Host": "bench.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "9.9.9.9"}
         code, headers = status(port, "/wb/login", form, Origin="https://bench.example", **through)
-        assert (code, headers["location"]) == (303, "/wb/")
+        assert (code, headers["location"]) == (303, "/wb/en/")
         cookie = headers["set-cookie"]
         assert {"HttpOnly", "Secure", "Path=/wb/", "SameSite=lax"} <= set(cookie.split("; "))
         mine = {"Cookie": cookie.partition(";")[0], **through}

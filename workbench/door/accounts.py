@@ -101,11 +101,17 @@ class Accounts:
 
     def remove(self, name: str) -> None:
         """No such account any more. UserError for an unknown one."""
+        self._known(name)
         with self._alone():
-            kept = self._sound()
-            if name not in kept:
-                raise UserError(f"There is no user {name[:60]!r}; users: {', '.join(kept) or 'none'}.", f"没有用户 {name[:60]!r}；现有：{', '.join(kept) or '无'}。", field="name")  # fmt: skip
+            kept = self._known(name)
             self._keep({each: value for each, value in kept.items() if each != name})
+
+    def _known(self, name: str) -> dict[str, str]:
+        """The accounts, this one among them."""
+        kept = self._sound()
+        if name not in kept:
+            raise UserError(f"There is no user {name[:60]!r}; users: {', '.join(kept) or 'none'}.", f"没有用户 {name[:60]!r}；现有：{', '.join(kept) or '无'}。", field="name")  # fmt: skip
+        return kept
 
     def mark(self, name: str) -> str:
         """What a session is tied to: another password is another mark; no account is "", which no session is good with."""
