@@ -100,7 +100,7 @@ def test_a_persona_answers_beside_the_base_and_a_stop_button_stops(
     page.locator("#page-evaluate .pairs .side.after").first.wait_for()
     picture(page, "evaluate-zh")
     page.click("#rail [data-go=chat]")  # by the rail, too, one meets the run that has just finished
-    assert run.id in page.locator("#chat-run input").input_value()
+    page.wait_for_function("id => document.querySelector('#chat-run input').value.includes(id)", arg=run.id)
     page.fill("#chat-text textarea, #chat-text input", "你是谁？")
     page.click("#chat-send")
     for side in ("base", "tuned"):
