@@ -9,6 +9,7 @@
   };
   function show() {
     const page = wanted();
+    if (document.body.dataset.page !== page) window.wbSettled = Date.now() + 5000; // from when on what is chosen on a page stays
     document.body.dataset.page = page;
     document.querySelectorAll("#rail [data-go]").forEach((b) => {
       if (b.dataset.go === page) { b.setAttribute("aria-current", "page"); seen(b); } else b.removeAttribute("aria-current");

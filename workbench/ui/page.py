@@ -29,16 +29,16 @@ WATCHED = 50
 View = tuple[Callable[..., Any], list[Any], list[Any]]
 REMEMBER = "run => { run && sessionStorage.setItem('workbench-run', run) }"
 REMEMBERED = """(current, pointed, known) => [
-  current, current && document.body.dataset.page === 'WHERE' ? current : pointed || sessionStorage.getItem('workbench-run') || '', known,
+  current, current && document.body.dataset.page === 'WHERE' && Date.now() > window.wbSettled ? current : pointed || sessionStorage.getItem('workbench-run') || '', known,
 ]"""
-CHOSEN = "run => { run && sessionStorage.setItem('workbench-run-WHERE', `${run} ${sessionStorage.getItem('workbench-run') || ''}`) }"
+CHOSEN = "run => { window.wbSettled = 0; run && sessionStorage.setItem('workbench-run-WHERE', `${run} ${sessionStorage.getItem('workbench-run') || ''}`) }"
 OPENED = """(current, pointed, known) => {
   const last = sessionStorage.getItem('workbench-run') || '', [run, at] = (sessionStorage.getItem('workbench-run-WHERE') || ' ').split(' ');
   return [current, pointed || (run && at === last ? run : last), known];
 }"""
 """The run a tab looks at stays in its browser, so that a reload, or the other language, shows the same again: what somebody chose on this
 page, unless they have pointed at another run since; and while somebody looks at a page, nothing that
-happens elsewhere changes what is chosen there."""
+happens elsewhere changes what is chosen there, but for the first seconds, in which answers from before are still on their way."""
 PICKED = "run => window.wbPicked = run || ''"
 POINTED = "(current, pointed) => [current, 'WHERE' === 'runs' && pointed === window.wbPicked ? current : pointed]"
 """Who picks a run on the Runs page points at it. What was picked there since holds: it is not taken back to what was pointed at before."""
