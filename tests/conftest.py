@@ -26,11 +26,6 @@ SINGLY = "test_methods_matrix.py"
 """A thousand cells that share nothing: whichever process is free takes the next."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser last: its driver keeps an event loop running in this thread, which would forbid others theirs."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Where several processes share the tests, one file stays in one of them. (`--dist loadgroup` of pytest-xdist 3.8 has no effect

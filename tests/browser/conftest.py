@@ -1,7 +1,8 @@
-"""A real Chromium against a real page: one workbench process and one browser for the whole folder."""
+"""A real Chromium against a real page: one workbench process for the whole folder, a browser for each file."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -31,6 +32,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this folder is marked, whether its file says so or not, and they start first: nothing takes longer."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("browser")
+    items.sort(key=lambda item: here not in item.path.parents)
 
 
 @dataclass
@@ -113,8 +124,10 @@ def workbench_at() -> type[Workbench]:
     return Workbench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """One for each file. Its driver keeps an event loop running in this thread, which forbids a loop of its own to any test that comes
+    after, so none is left open for the files that follow."""
     from playwright.sync_api import sync_playwright
 
     path = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -126,6 +139,7 @@ def chromium() -> Iterator[Any]:
         browser = play.chromium.launch(executable_path=path, args=SWITCHES)
         yield browser
         browser.close()
+    assert asyncio._get_running_loop() is None
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from driving import bring, choose_step
 
 from workbench.data import library
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def test_a_file_is_cleaned_saved_and_taken_back(

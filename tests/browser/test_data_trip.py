@@ -11,7 +11,7 @@ from driving import bring, choose_step, put_in
 
 from workbench.data import library
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 TIMING = """() => { window.paints = []; document.querySelector('#board .board').addEventListener('keydown', () => {
   const begin = performance.now(); requestAnimationFrame(() => requestAnimationFrame(() => window.paints.push(performance.now() - begin)));
 }, true); }"""

@@ -14,7 +14,7 @@ from fabricated import right, run
 
 from workbench.engine import answering, arena, judging
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def until(true: Callable[[], Any], seconds: float = 60) -> None:

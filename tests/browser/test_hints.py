@@ -11,7 +11,7 @@ from workbench.core.text import LANGS
 from workbench.ui import hints
 from workbench.ui.words import Words
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 WHERE = """() => {
   const label = document.querySelector("#field-training-learning_rate span"), range = document.createRange();
   label.scrollIntoView({ block: "center" });

@@ -13,7 +13,7 @@ from driving import choose_step, named
 from workbench.data import library
 from workbench.data.history import History
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 LINES = [f"row {n} is  {'good' if n % 2 else 'bad'},{'yes' if n % 2 else 'no'}" for n in range(20)]
 
 

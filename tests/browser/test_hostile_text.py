@@ -23,7 +23,7 @@ from workbench.data.table import Table
 from workbench.engine import arena
 from workbench.serve import talk
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 ALL = list(PAYLOADS.values())
 LABELS = ['<a href="https://evil.invalid/label">', "<b>bold</b>"]
 LONG = " ".join(each for each in ALL if len(each) < 500)

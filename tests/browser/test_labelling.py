@@ -14,7 +14,7 @@ from workbench.data import library
 from workbench.data.labels import Labels
 
 WORDS = ["story", "music", "colours", "voices", "scenes", "jokes", "ending"]
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def stored(workbench: Any, name: str, count: int, who: str = "Ann") -> dict[int, Any]:

@@ -13,7 +13,7 @@ from workbench.core.files import read_json
 from workbench.core.lab import LABS
 from workbench.learn import _progress
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 KINDS = LABS.kinds()
 SEEN = "() => document.querySelector('#lab-below table, #lab-below dl, #lab-below pre, #lab-below ul, #lab .js-plotly-plot, #lab-above .strip') !== null"
 """A picture or a table."""

@@ -16,7 +16,7 @@ from places import ROOT
 from workbench.core.workspace import Workspace
 from workbench.ui.page import NAMES
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 AUDIT = Path(__file__).with_name("looks.js").read_text(encoding="utf-8")
 WIDTHS, SCHEMES = (1440, 1024, 390), ("light", "dark")
 FLIP = "document.querySelector('[data-theme-flip]').click()"

@@ -11,7 +11,6 @@ import pytest
 from workbench.ui.page import NAMES
 from workbench.ui.words import Words
 
-pytestmark = pytest.mark.browser
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -14,7 +14,7 @@ from workbench.core.events import EventWriter
 from workbench.core.recipe import parse
 from workbench.core.run import Run, create
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 TABS, LONGEST = 10, 150_000
 
 

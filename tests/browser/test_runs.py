@@ -15,7 +15,7 @@ from workbench.core.run import Run, all_runs, create
 from workbench.engine import queue
 from workbench.engine.worker import explain
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def until(true: Callable[[], Any], seconds: float = 60) -> None:

@@ -14,7 +14,7 @@ from workbench.core.events import EventWriter
 from workbench.core.run import Run
 
 QUIET = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
-pytestmark = [pytest.mark.browser, pytest.mark.slow, QUIET]
+pytestmark = [pytest.mark.slow, QUIET]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from served import made_run
 from workbench import ASSETS
 from workbench.core.run import Run
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 MARKUP = "<img src=x onerror=\"document.title='owned'\"> who are you?"
 
 

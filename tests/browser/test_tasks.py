@@ -10,7 +10,7 @@ import pytest
 
 from workbench.core.method import METHODS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def choose(page: Any, element: str, text: str) -> None:
