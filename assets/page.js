@@ -130,6 +130,14 @@
     const flip = event.target.closest && event.target.closest("[data-theme-flip]");
     if (flip) { const next = document.body.classList.contains("dark") ? "light" : "dark"; localStorage.setItem("wb-theme", next); theme(next); }
   });
+  document.addEventListener("animationstart", (event) => { // a message over the page: Gradio's own words in the language of the page
+    if (event.animationName !== "wb-said") return;
+    const ours = JSON.parse(document.getElementById("rail").dataset.toasts);
+    event.target.closest(".toast-body").querySelectorAll(".toast-title, .toast-message-text").forEach((each) => {
+      const said = each.firstChild, own = said && ours[said.nodeValue?.trim()];
+      if (own) said.nodeValue = own;
+    });
+  });
   let armed = 0;
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest && event.target.closest("input,textarea,[contenteditable]");

@@ -21,6 +21,7 @@ from places import ROOT
 
 from workbench.core.run import ENDED, Run, all_runs
 from workbench.core.workspace import Workspace
+from workbench.serve import client
 
 SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -116,6 +117,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         worker = run.worker()
         if worker is not None:
             worker.kill()
+    client.shutdown(made.workspace)
 
 
 @pytest.fixture(scope="session")

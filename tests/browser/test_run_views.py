@@ -131,6 +131,17 @@ def test_a_page_that_was_hidden_while_the_workbench_started_anew_is_loaded_again
     shows(page, "25/1000")
 
 
+def test_a_page_says_in_its_language_that_the_workbench_is_gone_and_goes_on(visit: Callable[..., Any], workbench: Any, working: Working) -> None:  # fmt: skip
+    page = visit("/zh/#runs", locale="zh-CN")
+    shows(page, "20/1000")
+    workbench.kill()
+    page.locator(".toast-message-text", has_text="工作台没有响应").wait_for()
+    assert page.locator(".toast-title").inner_text().strip() == "出错了"
+    workbench.start()
+    page.locator(".toast-body").wait_for(state="detached")
+    shows(page, "20/1000")
+
+
 @pytest.mark.long
 def test_ten_tabs_show_the_same(visit: Callable[..., Any], workbench: Any, working: Working) -> None:
     first = visit("/en/#runs")

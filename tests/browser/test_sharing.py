@@ -91,6 +91,7 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     guest.locator(".curve .js-plotly-plot, .curve.js-plotly-plot").wait_for()
     picture(guest, "guest-runs-zh")
     page.locator("#shared", has_text="here now: 1").wait_for()
+    waiting = silent(guest)
     page.locator("#share-open label", has_text=run.id).click()
     page.click("#share-stop")
     page.locator("#share-taken .note.good", has_text="is taken back").wait_for()
@@ -100,8 +101,20 @@ def test_a_run_is_shared_talked_to_and_taken_back(visit: Callable[..., Any], wor
     guest.fill("textarea", "still there?")
     guest.keyboard.press("Enter")
     guest.locator(".state.bad").wait_for()
+    waiting.clock.run_for(31_000)
+    waiting.locator(".state.bad", has_text="链接可能已失效").wait_for()  # nobody answers there any more
     assert problems == []
     guest.context.close()
+
+
+def silent(guest: Any) -> Any:
+    """A second page of the same guest, who writes more than fits and then asks nothing; its clock is ours."""
+    page = guest.context.new_page()
+    page.clock.install()
+    page.goto(guest.url)
+    page.fill("textarea", "x" * 100_000)
+    page.locator(".state", has_text="这里最多能放").wait_for()
+    return page
 
 
 def long_talk(guest: Any) -> None:
@@ -131,6 +144,16 @@ def nothing(guest: Any) -> None:
     held[0].fulfill(content_type="text/event-stream", body='data: {"end": "stop"}\n\n')
     guest.locator(".state", has_text="没有给出任何回答").wait_for()
     assert guest.locator(".foot .quiet").is_visible()
+    assert guest.input_value("textarea") == "anything?"
+    guest.evaluate(
+        "document.querySelector('.foot .go').click(); document.querySelector('.foot button:not([hidden])').click()"
+    )
+    guest.locator(".foot button:visible", has_text="停止").wait_for()
+    guest.wait_for_timeout(800)
+    guest.locator(
+        ".foot button:visible", has_text="停止"
+    ).click()  # that was the second click of two, this is one of its own
+    guest.locator(".state", has_text="已停止").wait_for()
     assert guest.input_value("textarea") == "anything?"
     guest.unroute("**/chat")
 

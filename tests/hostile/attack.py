@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -80,6 +81,7 @@ class Attack:
             self.errors[f"{doing} {type(error).__name__}: {str(error)[:160]} at {_place(error)}"] += 1
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            _settle()
             self.watch.on = False
             self.worst = max(self.worst, time.monotonic() - begun)
         return None
@@ -111,6 +113,13 @@ def _few(found: list[tuple[Any, str, str]]) -> dict[str, Any]:
     for doing, event, what in found:
         kept.setdefault(f"{event} {what}", doing)
     return dict(list(kept.items())[:80])
+
+
+def _settle() -> None:
+    """What a call leaves to a thread is watched, too, and changes nothing of what comes next."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("answer-"):
+            thread.join(PATIENCE)
 
 
 def _rung(*_: Any) -> None:

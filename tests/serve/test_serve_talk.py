@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -189,6 +190,33 @@ def test_a_failure_is_told_and_the_question_can_be_asked_again(
     told = page.ask("edit", model="base", node=0, text="hi again")
     assert page.texts(told, 0)[1].startswith("Answer.")
     assert told["panes"][0]["error"] == ""
+
+
+def test_a_disk_without_room_is_told_before_an_answer_and_after_it(
+    page: Page, workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any, **how: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    server.hold.clear()
+    board.answer(workspace, {"op": "send", "id": page.id, "text": "one"}, "en")
+    with monkeypatch.context() as patch:
+        patch.setattr(talk, "write_json", full)
+        server.hold.set()
+        page.wait()
+        told = board.answer(workspace, {"op": "look", "id": page.id}, "en")
+        assert ["No space left" in pane["error"] for pane in told["panes"]] == [True] * 2
+        with pytest.raises(UserError, match="No space left"):
+            board.answer(workspace, {"op": "edit", "id": page.id, "model": "base", "node": 0, "text": "two"}, "en")
+    told = page.ask("edit", model="base", node=0, text="two")
+    assert page.texts(told, 0) == ["two", told["panes"][0]["path"][1]["text"]]
+    assert told["panes"][0]["error"] == ""
+
+
+def test_a_server_that_cannot_keep_a_log_is_one_sentence(workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    (workspace.root / "serve").write_text("a file in the place of the folder")
+    with pytest.raises(UserError, match="cannot be written to"):
+        client.ensure(workspace, run)
 
 
 def test_exports_are_rows_and_a_page(page: Page, run: Run) -> None:

@@ -119,16 +119,20 @@ def _answer(workspace: Workspace, made: talk.Talk, live: Live) -> None:
 
 
 def _keep(workspace: Workspace, talk_id: str, live: Live) -> None:
-    """What was said, into the file; a conversation that was deleted meanwhile stays deleted."""
+    """What was said, into the file, or that it could not be written; a conversation that was deleted meanwhile stays deleted."""
     if not live.text and live.error:
         return
     facts = {"how": live.how, "tokens": live.tokens, "used": live.used, "reason": live.reason}
-    with contextlib.suppress(UserError, OSError), talk.changing(workspace, talk_id) as made:
-        pane = made.pane(live.model)
-        head = pane["head"]
-        made.add(live.model, live.parent, "assistant", live.text, **facts)
-        if head != live.parent:  # another branch was picked meanwhile: stay there
-            pane["head"] = head
+    try:
+        with talk.changing(workspace, talk_id) as made:
+            pane = made.pane(live.model)
+            head = pane["head"]
+            made.add(live.model, live.parent, "assistant", live.text, **facts)
+            if head != live.parent:  # another branch was picked meanwhile: stay there
+                pane["head"] = head
+    except UserError as error:
+        if talk.is_kept(workspace, talk_id):
+            live.error = error.text
 
 
 def stop(workspace: Workspace, talk_id: str) -> None:

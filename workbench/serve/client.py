@@ -20,7 +20,7 @@ import psutil
 from workbench import ROOT
 from workbench.core import clock
 from workbench.core.errors import UserError
-from workbench.core.files import read_json
+from workbench.core.files import read_json, writing
 from workbench.core.run import Run
 from workbench.core.workspace import Workspace, locked
 from workbench.serve import slot as slots
@@ -58,9 +58,9 @@ def name_of(target: Run | str) -> str:
 
 def ensure(workspace: Workspace, target: Run | str, idle: float = 20.0, slot: Slot | None = None) -> Endpoint:
     """A server that can answer as `target`: the one that runs in the slot (the workspace's own), if it holds the same base, or a new one
-    in place of it. Waits until it can answer."""
+    in place of it. Waits until it can answer. UserError where it cannot, and where no room is left for its log."""
     wanted, slot = target_name(target), slot or slots.own(workspace)
-    with locked(slot.lock):
+    with writing(slot.folder), locked(slot.lock):
         state = read_json(slot.state)
         if isinstance(state, dict) and process_of(state) and _serves(state, wanted, target):
             return _endpoint(state)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
-from workbench.core.files import inside, read_json, safe_name, write_json
+from workbench.core.files import inside, read_json, safe_name, there, write_json, writing
 from workbench.core.workspace import Workspace
 
 CHAT, COMPLETE = "chat", "complete"
@@ -196,8 +196,14 @@ def changing(workspace: Workspace, talk_id: str) -> Iterator[Talk]:
 
 
 def save(workspace: Workspace, talk: Talk) -> None:
-    """Whole or not at all."""
-    write_json(folder(workspace) / f"{talk.id}.json", talk.facts)
+    """Whole or not at all; UserError where there is no room."""
+    with writing(folder(workspace)):
+        write_json(folder(workspace) / f"{talk.id}.json", talk.facts)
+
+
+def is_kept(workspace: Workspace, talk_id: str) -> bool:
+    """Whether there is a file of it, and nobody deleted it."""
+    return there(inside(folder(workspace), f"{safe_name(talk_id, 'conversation')}.json"))
 
 
 def remove(workspace: Workspace, talk_id: str) -> None:

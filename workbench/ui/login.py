@@ -111,12 +111,13 @@ def _inner(path: str) -> str:
 
 
 def _page(words: Words, said: str, after: str, status: int, name: str = "") -> HTMLResponse:
+    """The form has no address of its own: what is sent to the page's keeps what stands behind its #, the page somebody wanted."""
     other = "zh" if words.lang == "en" else "en"
     note = f'<p class="bad" role="alert">{esc(said)}</p>' if said else ""
     body = (
         f'<!doctype html><html lang="{words.lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<title>{esc(words("login_title"))}</title><link rel="stylesheet" href="login.css"><link rel="icon" href="favicon.ico"></head>'
-        f'<body><main><h1>{esc(words("title"))}</h1><p>{esc(words("login_text"))}</p>{note}<form method="post" action="login?lang={words.lang}">'
+        f'<body><main><h1>{esc(words("title"))}</h1><p>{esc(words("login_text"))}</p>{note}<form method="post">'
         f'<label>{esc(words("login_name"))}<input name="name" autocomplete="username" required maxlength="80" value="{esc(name)}" autofocus></label>'
         f'<label>{esc(words("login_password"))}<input name="password" type="password" autocomplete="current-password" required maxlength="1024"></label>'
         f'<input type="hidden" name="next" value="{esc(_inner(after))}"><button>{esc(words("login_go"))}</button></form>'

@@ -19,6 +19,7 @@ from workbench.ui.draft import Draft
 from workbench.ui.feed import Feed
 from workbench.ui.notices import esc, fine, progress
 from workbench.ui.shared import banner
+from workbench.ui.toasts import instead
 from workbench.ui.words import Words
 
 NAMES = ("learn", "data", "model", "train", "runs", "evaluate", "chat")
@@ -184,7 +185,7 @@ def rail(words: Words, leave: bool = False) -> str:
     if words.lang == "en":
         zh, en = ('<a href="../zh/" lang="zh">中文</a>', "<span>EN</span>")
     return (
-        f'<div id="rail"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
+        f'<div id="rail" data-toasts="{esc(instead(words))}"><div class="brand">{esc(words("title"))}</div><div class="sub">{esc(words("tagline"))}</div>'
         f'<nav aria-label="{esc(words("pages"))}">{buttons}</nav></div>'
         f'<div id="lang">{zh}{en}<button type="button" data-theme-flip="1" aria-label="{esc(words("theme"))}">◐</button>{way_out}</div>'
     )

@@ -5,6 +5,7 @@ What nobody foresaw is said in general words only: the terminal has the rest, an
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -12,8 +13,20 @@ from gradio import queueing, utils
 
 from workbench.core.errors import UserError
 from workbench.ui.notices import esc
+from workbench.ui.words import Words
 
 UNFORESEEN = "Something went wrong; the terminal says what. Load the page again. 出了点问题，详情见终端；请刷新页面。"
+
+GRADIOS = {
+    "Error": "toast_error", "Warning": "toast_warning", "Info": "toast_info", "Success": "toast_success",
+    "Connection to the server was lost. Attempting reconnection...": "toast_lost",
+}  # fmt: skip
+"""What Gradio itself says there, in English whatever the page's language is, and our words for it."""
+
+
+def instead(words: Words) -> str:
+    """JSON that tells assets/page.js what to put in the place of each of Gradio's own messages."""
+    return json.dumps({theirs: words(ours) for theirs, ours in GRADIOS.items()}, ensure_ascii=False)
 
 
 def warn(text: str) -> None:
