@@ -145,17 +145,20 @@ def nothing(guest: Any) -> None:
     guest.locator(".state", has_text="没有给出任何回答").wait_for()
     assert guest.locator(".foot .quiet").is_visible()
     assert guest.input_value("textarea") == "anything?"
-    guest.evaluate(
-        "document.querySelector('.foot .go').click(); document.querySelector('.foot button:not([hidden])').click()"
-    )
-    guest.locator(".foot button:visible", has_text="停止").wait_for()
+    halt = guest.locator(".foot button:visible", has_text="停止")
+    guest.evaluate("['.go', 'button:not([hidden])'].forEach((each) => document.querySelector('.foot ' + each).click())")
+    halt.wait_for()  # the second click of two is none
     guest.wait_for_timeout(800)
-    guest.locator(
-        ".foot button:visible", has_text="停止"
-    ).click()  # that was the second click of two, this is one of its own
+    halt.click()
     guest.locator(".state", has_text="已停止").wait_for()
     assert guest.input_value("textarea") == "anything?"
     guest.unroute("**/chat")
+
+
+IN_SIGHT = """() => {
+  const open = document.getElementById('share-open').getBoundingClientRect();
+  return open.height > 0 && open.top >= 0 && open.bottom <= document.getElementById('shared').getBoundingClientRect().top;
+}"""
 
 
 @pytest.fixture
@@ -170,8 +173,9 @@ def two(workbench: Any) -> Iterator[list[str]]:
 
 
 def test_a_guest_who_comes_does_not_take_the_choice_of_a_link_away(visit: Callable[..., Any], workbench: Any, two: list[str]) -> None:  # fmt: skip
-    page = visit("/en/#chat")
-    page.click("#share > button")
+    page = visit("/en/")
+    page.click("#shared button")
+    page.wait_for_function(IN_SIGHT)
     page.click("#share-stop")
     page.locator("#share-taken", has_text="Choose a link first").wait_for()
     page.locator("#share-open label", has_text="run-a").click()

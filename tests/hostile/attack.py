@@ -81,7 +81,7 @@ class Attack:
             self.errors[f"{doing} {type(error).__name__}: {str(error)[:160]} at {_place(error)}"] += 1
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _settle()
+            self.slow += [doing] * _left_over()
             self.watch.on = False
             self.worst = max(self.worst, time.monotonic() - begun)
         return None
@@ -115,11 +115,13 @@ def _few(found: list[tuple[Any, str, str]]) -> dict[str, Any]:
     return dict(list(kept.items())[:80])
 
 
-def _settle() -> None:
-    """What a call leaves to a thread is watched, too, and changes nothing of what comes next."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("answer-"):
-            thread.join(PATIENCE)
+def _left_over() -> int:
+    """Wait for the answers that a call left to threads, so that they are watched, too, and change nothing of what comes next: how many do
+    not end."""
+    begun = [thread for thread in threading.enumerate() if thread.name.startswith("answer-")]
+    for thread in begun:
+        thread.join(PATIENCE)
+    return sum(thread.is_alive() for thread in begun)
 
 
 def _rung(*_: Any) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import UserError, shorten
@@ -179,7 +180,7 @@ def folder(workspace: Workspace) -> Any:
 
 def load(workspace: Workspace, talk_id: str) -> Talk:
     """A conversation by its id; UserError when there is none."""
-    found = read_json(inside(folder(workspace), f"{safe_name(talk_id, 'conversation')}.json"))
+    found = read_json(_file(workspace, talk_id))
     if not isinstance(found, dict) or not {"id", "panes", "shown", "mode"} <= set(found) or found["id"] != talk_id:
         raise _gone()
     return Talk(found)
@@ -203,13 +204,17 @@ def save(workspace: Workspace, talk: Talk) -> None:
 
 def is_kept(workspace: Workspace, talk_id: str) -> bool:
     """Whether there is a file of it, and nobody deleted it."""
-    return there(inside(folder(workspace), f"{safe_name(talk_id, 'conversation')}.json"))
+    return there(_file(workspace, talk_id))
+
+
+def _file(workspace: Workspace, talk_id: str) -> Path:
+    return inside(folder(workspace), f"{safe_name(talk_id, 'conversation')}.json")
 
 
 def remove(workspace: Workspace, talk_id: str) -> None:
     """Delete a conversation."""
     with _LOCK:
-        inside(folder(workspace), f"{load(workspace, talk_id).id}.json").unlink(missing_ok=True)
+        _file(workspace, load(workspace, talk_id).id).unlink(missing_ok=True)
 
 
 def all_talks(workspace: Workspace, run: str | None = None) -> list[Talk]:
