@@ -156,8 +156,8 @@ def nothing(guest: Any) -> None:
 
 
 IN_SIGHT = """() => {
-  const open = document.getElementById('share-open').getBoundingClientRect();
-  return open.height > 0 && open.top >= 0 && open.bottom <= document.getElementById('shared').getBoundingClientRect().top;
+  const open = document.getElementById('share-open')?.getBoundingClientRect(), line = document.getElementById('shared').getBoundingClientRect();
+  return Boolean(open?.height) && open.top >= 0 && open.bottom <= line.top;
 }"""
 
 
