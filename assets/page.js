@@ -62,7 +62,12 @@
   document.addEventListener("visibilitychange", ask);
   window.wbSeek = (id, block, tries = 40) => setTimeout(() => { // into view, as soon as it is there to be seen
     const found = document.getElementById(id);
-    if (found && found.offsetParent) found.scrollIntoView({ block }); else if (tries) window.wbSeek(id, block, tries - 1);
+    if (!found || !found.offsetParent) { if (tries) window.wbSeek(id, block, tries - 1); return; }
+    found.scrollIntoView({ block });
+    const place = found.getBoundingClientRect().top, at = window.scrollY;
+    setTimeout(() => { // what came late above it moved it, and nobody has scrolled since
+      if (found.getBoundingClientRect().top !== place && window.scrollY === at) found.scrollIntoView({ block });
+    }, 1000);
   }, tries === 40 ? 300 : 100);
   window.wbLabOpen = (kind) => { if (kind) { window.wbLab(kind, [], []); window.wbSeek("lab", "start"); } };
   // Gradio shows a lab an instant before it listens to it. What is pressed in between waits, and is pressed again.

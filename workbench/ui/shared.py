@@ -18,7 +18,7 @@ def banner(workspace: Workspace, words: Words) -> str:
     guests = sum(links.facts(workspace, each)["guests"] for each in found)
     runs = ", ".join(dict.fromkeys(each.run for each in found))
     text = words("share_banner", run=runs, n=guests, until=clock(max(each.until for each in found)))
-    return f'<div id="shared" role="status"><span>{esc(text)}</span><button data-go="chat" data-open="share" data-seek="share-open">{esc(words("share_see"))}</button></div>'
+    return f'<div id="shared" role="status"><span>{esc(text)}</span><button data-go="chat" data-open="share" data-seek="share-stop">{esc(words("share_see"))}</button></div>'
 
 
 def clock(when: float) -> str:
